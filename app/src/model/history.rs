@@ -1,0 +1,61 @@
+//! What was: samples, events, stored health documents.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Event, HealthDocument, Time};
+
+/// Least, mean and greatest value in a span of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Range {
+    /// Least.
+    pub min: f64,
+    /// Mean.
+    pub mean: f64,
+    /// Greatest.
+    pub max: f64,
+}
+
+/// An app in a span of time. Spans without a sample are left out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct MetricPoint {
+    /// Start of the span.
+    pub time: Time,
+    /// CPU use of the whole tree in percent of one core.
+    pub cpu_percent: Range,
+    /// Resident memory of the whole tree in bytes.
+    pub memory_bytes: Range,
+}
+
+/// The history of an app's samples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct AppMetrics {
+    /// The app.
+    pub app: String,
+    /// Start of the span that was asked for.
+    pub from: Time,
+    /// Its end.
+    pub to: Time,
+    /// Length of the span that one point stands for, in ms.
+    pub step_ms: u64,
+    /// At most as many points as were asked for, oldest first.
+    pub points: Vec<MetricPoint>,
+}
+
+/// Events, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct EventList {
+    /// The events.
+    pub events: Vec<Event>,
+}
+
+/// Stored health documents, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct SnapshotList {
+    /// The documents.
+    pub snapshots: Vec<HealthDocument>,
+}

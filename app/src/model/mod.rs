@@ -1,0 +1,27 @@
+//! What the parts of Quarterdeck and its clients say to each other: plain data, serde only.
+
+mod app;
+mod control;
+mod event;
+mod health;
+mod history;
+mod log;
+mod overview;
+mod problem;
+mod spec;
+mod stream;
+mod time;
+
+pub use app::{App, Exit, Instance, Limits, State};
+pub use control::{Action, ControlAnswer, ControlStatus};
+pub use event::{Cause, Event, EventKind};
+pub use health::{
+    Component, ComponentStatus, CpuFigures, DiskFigures, HealthDocument, HealthStatus, MemoryFigures, UptimeFigures,
+};
+pub use history::{AppMetrics, EventList, MetricPoint, Range, SnapshotList};
+pub use log::{LogLine, LogPage, LogStream};
+pub use overview::{DayCell, HostTrend, Node, Overview, Trend};
+pub use problem::{Problem, ProblemBody};
+pub use spec::{AppSpec, Definition, EnvBlock, ExecMode, Interpreter, LogFile, Rotation, Watch};
+pub use stream::{Snapshot, StreamEvent};
+pub use time::{ParseTimeError, Time};

@@ -1,0 +1,1 @@
+//! REST and the event stream; `router.rs` alone wires routes.

@@ -1,0 +1,1 @@
+//! Ecosystem files and `quarterdeck.toml`, read and validated. Starts nothing.

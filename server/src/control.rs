@@ -1,0 +1,242 @@
+//! Everything that a person or a program may ask of a node. It knows nothing of HTTP; who may ask was decided before.
+
+use std::sync::Arc;
+
+use app::model::{
+    Action, App, AppMetrics, AppSpec, Definition, EnvBlock, Event, EventKind, HealthDocument, LogPage, LogStream, Node, Overview,
+    Snapshot, StreamEvent, Time,
+};
+use async_trait::async_trait;
+use bytes::Bytes;
+use thiserror::Error;
+use tokio::sync::broadcast;
+
+/// A value and its JSON, made once however many read it.
+#[derive(Clone, Debug)]
+pub struct Told<T> {
+    /// The value.
+    pub value: T,
+    /// It as JSON.
+    pub json: Bytes,
+}
+
+impl<T: serde::Serialize> Told<T> {
+    /// Writes the value as JSON.
+    #[must_use]
+    pub fn new(value: T) -> Self {
+        let json = serde_json::to_vec(&value).unwrap_or_else(|error| {
+            tracing::error!(%error, "failed to write a message as JSON");
+            b"null".to_vec()
+        });
+        Self { value, json: json.into() }
+    }
+}
+
+/// What is told to all who follow a node.
+#[derive(Clone, Debug)]
+pub enum Live {
+    /// A new health document.
+    Health(Arc<Told<HealthDocument>>),
+    /// Something happened.
+    Event(Arc<Told<StreamEvent>>),
+}
+
+/// The beginning of a subscription: apply `snapshot` or `missed`, then what comes from `live`.
+/// What is told by both has the same event id; skip it the second time.
+#[derive(Debug)]
+pub struct Follow {
+    /// The caller was too far behind, or knew an id that never was: it must forget what it knew.
+    pub resync: bool,
+    /// How things stand.
+    pub snapshot: Told<Snapshot>,
+    /// Events after the one that the caller knew, oldest first; empty if it knew none.
+    pub missed: Vec<Arc<Told<StreamEvent>>>,
+    /// What comes from now on. `Lagged` means that the caller was too slow and must follow anew.
+    pub live: broadcast::Receiver<Live>,
+}
+
+/// Who asks, as it stands in the events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// Name of the token, of the user, or what stands for it: `command line`.
+    pub name: String,
+}
+
+/// Why something was not done. The text is a sentence for the one who asked.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Refusal {
+    /// There is no such app.
+    #[error("Component not found: no app is called {0}")]
+    NotFound(String),
+    /// The state of the app forbids it.
+    #[error("{0}")]
+    Conflict(String),
+    /// It was tried and failed.
+    #[error("{0}")]
+    Failed(String),
+    /// The query cannot be answered: a field of it is bad.
+    #[error("{field}: {why}")]
+    BadField {
+        /// Name of the field.
+        field: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The engine is away.
+    #[error("The engine does not answer; look at the log of qd, then restart it")]
+    Away,
+}
+
+/// What was done to an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// PM2's `pm_id` of its first instance.
+    pub pm_id: u32,
+    /// In words: `Component restarted successfully`.
+    pub message: String,
+}
+
+/// What became of an app that was handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Applied {
+    /// It is new and was started, unless `autostart` is off.
+    Added,
+    /// Its definition changed; it counts from now on, the app was restarted or started with it.
+    Changed,
+    /// It was known in the same form, and was started if it did not run.
+    Unchanged,
+}
+
+/// Which lines of an app.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogQuery {
+    /// One stream, or both in the order of time.
+    pub stream: Option<LogStream>,
+    /// Lines before this: a time (RFC 3339) or a cursor of a page.
+    pub before: Option<String>,
+    /// Lines after this: a time or a cursor. With it the page begins there; else it ends at `before` or at the end.
+    pub after: Option<String>,
+    /// At most so many lines.
+    pub limit: usize,
+    /// Only lines that contain this text, whatever the case of its letters.
+    pub text: Option<String>,
+}
+
+/// Which events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Only those with a greater id.
+    pub after: Option<u64>,
+    /// Only those with a smaller id.
+    pub before: Option<u64>,
+    /// Only those of this app.
+    pub app: Option<String>,
+    /// Only those of this kind.
+    pub kind: Option<EventKind>,
+    /// Only those at or after this time.
+    pub from: Option<Time>,
+    /// Only those before this time.
+    pub to: Option<Time>,
+    /// At most so many, the newest.
+    pub limit: usize,
+}
+
+/// A span of time and how many answers are wanted at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Its start.
+    pub from: Time,
+    /// Its end.
+    pub to: Time,
+    /// At most so many points or documents.
+    pub limit: usize,
+}
+
+/// A node. The engine of this host implements it, and a hub for the hosts that it is connected to.
+#[async_trait]
+pub trait Control: Send + Sync + 'static {
+    /// Who answers.
+    fn node(&self) -> Node;
+    /// Does the engine work?
+    fn is_ready(&self) -> bool;
+    /// Every app in the order in which it was added, from memory.
+    fn apps(&self) -> Arc<Vec<App>>;
+    /// The latest health document, from memory.
+    fn health(&self) -> Arc<Told<HealthDocument>>;
+    /// How things stand, and all that happens from now on; with `after`, what happened since that event too.
+    fn follow(&self, after: Option<u64>) -> Follow;
+    /// What the overview shows.
+    async fn overview(&self) -> Overview;
+
+    /// Does it, and answers when it is done.
+    ///
+    /// # Errors
+    /// Unknown app; a state that forbids it; it was tried in vain.
+    async fn act(&self, action: Action, name: &str, by: &Actor) -> Result<Done, Refusal>;
+    /// Takes these definitions and runs them. Answers when each has been started.
+    ///
+    /// # Errors
+    /// Nothing is taken if one cannot be.
+    async fn apply(&self, specs: Vec<AppSpec>, by: &Actor) -> Result<Vec<(String, Applied)>, Refusal>;
+    /// Stops an app and forgets it.
+    ///
+    /// # Errors
+    /// Unknown app; it would not stop.
+    async fn delete(&self, name: &str, by: &Actor) -> Result<(), Refusal>;
+    /// Sets its counters to 0.
+    ///
+    /// # Errors
+    /// Unknown app.
+    async fn reset(&self, name: &str, by: &Actor) -> Result<(), Refusal>;
+    /// Empties its log files.
+    ///
+    /// # Errors
+    /// Unknown app; the file system refused.
+    async fn flush(&self, name: &str, by: &Actor) -> Result<(), Refusal>;
+    /// Writes down the list of apps. An empty list never replaces one that is not. Answers how many were saved.
+    ///
+    /// # Errors
+    /// There is nothing to save, or it could not be written.
+    async fn save(&self, by: &Actor) -> Result<usize, Refusal>;
+    /// Brings the saved list back: what is missing is added, what should run is started. Answers how many there are.
+    ///
+    /// # Errors
+    /// Nothing was saved, or it could not be read.
+    async fn resurrect(&self, by: &Actor) -> Result<usize, Refusal>;
+    /// Ends the node after this answer: stops the apps in order.
+    async fn shut_down(&self, by: &Actor);
+
+    /// Every app with all that it was told, secrets too.
+    async fn definitions(&self) -> Vec<Definition>;
+    /// The environment that the first instance of an app was or would be given.
+    ///
+    /// # Errors
+    /// Unknown app.
+    async fn environment(&self, name: &str) -> Result<EnvBlock, Refusal>;
+    /// Lines that it wrote.
+    ///
+    /// # Errors
+    /// Unknown app; bad cursor.
+    async fn logs(&self, name: &str, query: LogQuery) -> Result<LogPage, Refusal>;
+    /// Its samples, thinned.
+    ///
+    /// # Errors
+    /// Unknown app; the history cannot be read.
+    async fn metrics(&self, name: &str, span: Span) -> Result<AppMetrics, Refusal>;
+    /// What happened, newest first.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    async fn events(&self, query: EventQuery) -> Result<Vec<Event>, Refusal>;
+    /// Stored health documents as JSON, newest first.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    async fn snapshots(&self, span: Span) -> Result<Vec<Box<serde_json::value::RawValue>>, Refusal>;
+    /// A consistent copy of the databases: a tar archive, compressed with gzip.
+    ///
+    /// # Errors
+    /// It could not be made.
+    async fn backup(&self) -> Result<Bytes, Refusal>;
+}

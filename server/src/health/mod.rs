@@ -1,0 +1,1 @@
+//! Samples of host and apps, their judgement, and the health document.

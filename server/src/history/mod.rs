@@ -1,0 +1,1 @@
+//! `state.db`, which must last, and `history.db`, which may be lost.

@@ -1,0 +1,16 @@
+//! Quarterdeck: starts and watches processes, keeps their history, and shows and controls them
+//! in the browser, over REST and on the command line. `docs/ARCHITECTURE.md` has the map.
+
+pub mod api;
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod control;
+pub mod engine;
+pub mod health;
+pub mod history;
+pub mod logs;
+pub mod node;
+pub mod process;
+pub mod run;
+pub mod web;

@@ -1,0 +1,1 @@
+//! From FIFOs into rotating files, and back as lines.

@@ -1,0 +1,3 @@
+//! The `qd` binary.
+
+fn main() {}

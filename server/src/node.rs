@@ -1,0 +1,1 @@
+//! This host as a `Control`: engine, health, history and logs together.

@@ -1,0 +1,1 @@
+//! Everything that touches the kernel. Decides nothing. The only module with `unsafe`.
