@@ -1,0 +1,36 @@
+//! `qd serve`: the node in the foreground.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Home;
+
+/// What `qd serve` was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServeOptions {
+    /// The ecosystem file, if one was named.
+    pub config: Option<PathBuf>,
+    /// Where the dashboard listens, as `host:port`; none if neither the words nor `$QD_LISTEN` tell.
+    pub listen: Option<String>,
+    /// The home folder, absolute. It may not exist yet.
+    pub home: PathBuf,
+}
+
+/// The words of `qd serve`.
+#[derive(Args, Clone, Debug)]
+pub struct Serve {
+    /// Ecosystem file; without it, the one in this folder if there is one
+    #[arg(value_name = "CONFIG")]
+    config: Option<PathBuf>,
+    /// Address of the dashboard and the API [default: 127.0.0.1:9615]; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", env = "QD_LISTEN", hide_env_values = true)]
+    listen: Option<String>,
+}
+
+impl Serve {
+    pub fn options(self, home: &Home) -> ServeOptions {
+        let listen = self.listen.filter(|address| !address.is_empty());
+        ServeOptions { config: self.config, listen, home: home.path().to_owned() }
+    }
+}
