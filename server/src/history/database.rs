@@ -1,0 +1,185 @@
+//! `history.db`, open for writing.
+
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use app::model::{Event, Time};
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::sample::{Sample, Series};
+use super::sqlite::{self, Durability};
+use super::{Error, documents, events, minutes, raw};
+
+/// Schema steps, oldest first. One that was released is never changed.
+const STEPS: &[&str] = &["
+    CREATE TABLE events (
+        id INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        app TEXT,
+        instance INTEGER,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX events_of_app ON events (app, kind);
+    CREATE TABLE series (
+        id INTEGER PRIMARY KEY,
+        kind INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        UNIQUE (kind, name)
+    ) STRICT;
+    CREATE TABLE raw (
+        minute INTEGER NOT NULL,
+        series INTEGER NOT NULL,
+        samples BLOB NOT NULL,
+        PRIMARY KEY (minute, series)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE minutes (
+        series INTEGER NOT NULL,
+        minute INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        first_min INTEGER NOT NULL,
+        first_max INTEGER NOT NULL,
+        first_sum INTEGER NOT NULL,
+        second_min INTEGER NOT NULL,
+        second_max INTEGER NOT NULL,
+        second_sum INTEGER NOT NULL,
+        PRIMARY KEY (series, minute)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE documents (time INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
+"];
+
+/// What is written in one transaction.
+#[derive(Debug, Default)]
+pub(super) struct Batch<'a> {
+    pub(super) events: &'a [Arc<Event>],
+    pub(super) documents: &'a [(Time, Bytes)],
+    pub(super) samples: &'a [(Series, i64, Vec<Sample>)],
+    /// Minutes before this one are over: they are summed up.
+    pub(super) minute: i64,
+}
+
+/// What an earlier life left behind.
+#[derive(Debug, Default)]
+pub(super) struct Earlier {
+    pub(super) samples: Vec<(Series, Vec<Sample>)>,
+    pub(super) day: Vec<Event>,
+}
+
+/// The one connection that writes.
+#[derive(Debug)]
+pub(super) struct Database {
+    pub(super) connection: Connection,
+    series: HashMap<Series, i64>,
+    /// Device and number of the file, to see when it is replaced or removed.
+    file: (u64, u64),
+}
+
+impl Database {
+    /// Opens the file and makes it where there is none.
+    pub(super) fn open(path: &Path, max_bytes: u64) -> Result<Self, Error> {
+        // SQLite removes the `-wal` at an orderly end: where it is left, the end was none, and the file is looked through.
+        let was_cut_off = fs::metadata(sqlite::with_ending(path, "-wal")).is_ok_and(|wal| wal.len() > 0);
+        let mut connection = sqlite::open(path, Durability::Normal)?;
+        if was_cut_off {
+            sqlite::check(&connection, path)?;
+        }
+        sqlite::migrate(&mut connection, path, STEPS)?;
+        // What is too much is removed every minute; this is the hard end, should that not be enough.
+        let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+        connection.pragma_update(None, "max_page_count", super::int(max_bytes + max_bytes / 4) / page)?;
+        let file = identity(path).ok_or_else(|| Error::Away(format!("{} is not there", path.display())))?;
+        Ok(Self { connection, series: HashMap::new(), file })
+    }
+
+    /// Is the file that is open still the one with that name?
+    pub(super) fn is_in_place(&self, path: &Path) -> bool {
+        identity(path) == Some(self.file)
+    }
+
+    /// Writes all of it, or nothing.
+    pub(super) fn write(&mut self, batch: &Batch<'_>) -> Result<(), Error> {
+        let transaction = self.connection.transaction()?;
+        // Numbers that this transaction gives count only when it is done.
+        let mut series = self.series.clone();
+        for event in batch.events {
+            events::write(&transaction, event)?;
+        }
+        for (time, json) in batch.documents {
+            documents::write(&transaction, *time, json)?;
+        }
+        for (name, minute, samples) in batch.samples {
+            let id = number(&transaction, &mut series, name)?;
+            raw::write(&transaction, id, *minute, samples)?;
+            if *minute < batch.minute
+                && let Some(summary) = minutes::sum_up(samples)
+            {
+                minutes::write(&transaction, id, &summary)?;
+            }
+        }
+        transaction.commit()?;
+        self.series = series;
+        Ok(())
+    }
+
+    /// Reads what an earlier life left: samples since `from` in minutes, events since `day`. Minutes that it could not sum up
+    /// before it ended are summed up now.
+    pub(super) fn earlier(&mut self, from: i64, day: Time) -> Result<Earlier, Error> {
+        let transaction = self.connection.transaction()?;
+        let mut found: HashMap<Series, Vec<Sample>> = HashMap::new();
+        for (id, series, minute, samples) in last_minutes(&transaction)? {
+            if let Some(summary) = minutes::sum_up(&samples) {
+                minutes::write(&transaction, id, &summary)?;
+            }
+            if minute >= from {
+                found.entry(series).or_default().extend(samples);
+            }
+        }
+        let day = events::of_a_day(&transaction, day)?;
+        transaction.commit()?;
+        Ok(Earlier { samples: found.into_iter().collect(), day })
+    }
+}
+
+/// Number of a series, which gets one when it is first written.
+fn number(transaction: &Transaction<'_>, known: &mut HashMap<Series, i64>, series: &Series) -> rusqlite::Result<i64> {
+    if let Some(id) = known.get(series) {
+        return Ok(*id);
+    }
+    let (kind, name) = series.parts();
+    transaction.execute("INSERT OR IGNORE INTO series (kind, name) VALUES (?1, ?2)", params![kind, name])?;
+    let id = find(transaction, series)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    known.insert(series.clone(), id);
+    Ok(id)
+}
+
+/// Number of a series, if it was ever written.
+pub(super) fn find(connection: &Connection, series: &Series) -> rusqlite::Result<Option<i64>> {
+    let (kind, name) = series.parts();
+    let mut statement = connection.prepare_cached("SELECT id FROM series WHERE kind = ?1 AND name = ?2")?;
+    statement.query_row(params![kind, name], |row| row.get(0)).optional()
+}
+
+/// The last minutes of samples that were written, with number and name of the series.
+fn last_minutes(connection: &Connection) -> rusqlite::Result<Vec<(i64, Series, i64, Vec<Sample>)>> {
+    let sql = "SELECT series.id, series.kind, series.name, raw.minute, raw.samples FROM raw JOIN series ON series.id = raw.series
+               WHERE raw.minute >= (SELECT max(minute) FROM raw) - ?1 ORDER BY raw.minute";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([super::recent::MINUTES])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name: String = row.get(2)?;
+        let (minute, bytes): (i64, Vec<u8>) = (row.get(3)?, row.get(4)?);
+        if let (Some(series), Some(samples)) = (Series::from_parts(row.get(1)?, &name), raw::decode(minute, &bytes)) {
+            found.push((row.get(0)?, series, minute, samples));
+        }
+    }
+    Ok(found)
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
+}

@@ -1,0 +1,160 @@
+//! What both databases have in common: how a file is opened, brought up to date, checked, copied and set aside.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use app::model::Time;
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::Error;
+
+/// How long a statement waits for another process that holds the file.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// When is a commit on the disk?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// When it returns.
+    Full,
+    /// Soon after. A loss of power may take the last commits with it, an end of the process does not.
+    Normal,
+}
+
+/// Opens a database for writing, and makes it, readable by its owner alone, where there is none.
+/// Memory mapping stays off: a bad disk would then be a SIGBUS instead of an error.
+pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Error> {
+    let failed = |source| Error::Open { path: path.into(), source };
+    make_private(path)?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let set_up = || {
+        connection.busy_timeout(BUSY)?;
+        // Only possible before the first table is made.
+        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", if durability == Durability::Full { "FULL" } else { "NORMAL" })?;
+        connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
+        share(&connection)
+    };
+    set_up().map_err(failed)?;
+    Ok(connection)
+}
+
+/// Opens a database that another connection writes.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, Error> {
+    let failed = |source| Error::Open { path: path.into(), source };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let set_up = || {
+        connection.busy_timeout(BUSY)?;
+        connection.pragma_update(None, "query_only", true)?;
+        share(&connection)
+    };
+    set_up().map_err(failed)?;
+    Ok(connection)
+}
+
+/// Small caches: the whole program is to stay below 40 MB.
+fn share(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "cache_size", -1024)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "trusted_schema", false)
+}
+
+/// Makes sure that nobody else may read the file. SQLite gives its `-wal` and `-shm` the same mode.
+///
+/// A file that is there is never opened here: closing it would drop the locks that SQLite holds on it in this process
+/// ("How To Corrupt An SQLite Database File", §2.2).
+fn make_private(path: &Path) -> Result<(), Error> {
+    let made = match OpenOptions::new().create_new(true).write(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::metadata(path).and_then(|found| {
+            let is_private = !found.is_file() || found.permissions().mode() & 0o077 == 0;
+            if is_private { Ok(()) } else { fs::set_permissions(path, Permissions::from_mode(0o600)) }
+        }),
+        other => other.map(drop),
+    };
+    made.map_err(|source| Error::file(path, source))
+}
+
+/// The schema that a database has: how many of the migrations it has seen.
+pub(super) fn schema(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Brings the schema up to date, each step in a transaction of its own.
+pub(super) fn migrate(connection: &mut Connection, path: &Path, steps: &[&str]) -> Result<(), Error> {
+    let known = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+    for (step, number) in steps.iter().zip(1_u32..) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Read inside of the transaction, since two processes may be here at once.
+        let found = schema(&transaction)?;
+        if found > known {
+            return Err(Error::Newer { path: path.into(), found, known });
+        }
+        if found < number {
+            transaction.execute_batch(step)?;
+            transaction.pragma_update(None, "user_version", number)?;
+            transaction.commit()?;
+        }
+    }
+    Ok(())
+}
+
+/// Looks through the whole file for damage.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), Error> {
+    let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if said == "ok" { Ok(()) } else { Err(Error::Damaged { path: path.into(), why: said }) }
+}
+
+/// Writes a compact copy of a database beside its final name, checks it, and only then gives it that name.
+pub(super) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    let partial = with_ending(to, ".partial");
+    remove(&partial)?;
+    let made = write_copy(from, &partial);
+    if made.is_err() {
+        let _ = remove(&partial);
+        return made;
+    }
+    fs::rename(&partial, to).map_err(|source| Error::file(to, source))
+}
+
+fn write_copy(from: &Path, to: &Path) -> Result<(), Error> {
+    // VACUUM INTO takes an empty file, which lets us choose its mode.
+    make_private(to)?;
+    let target = to.to_string_lossy();
+    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    source.busy_timeout(BUSY)?;
+    source.execute("VACUUM INTO ?1", [&target])?;
+    check(&Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_ONLY)?, to)?;
+    fs::File::open(to).and_then(|file| file.sync_all()).map_err(|source| Error::file(to, source))
+}
+
+/// Moves a database and what belongs to it to `<name>.<why>-<time>`, and answers where it is now.
+pub(super) fn set_aside(path: &Path, why: &str, now: Time) -> Result<PathBuf, Error> {
+    let stamp: String = now.to_string().chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    let aside = with_ending(path, &format!(".{why}-{stamp}"));
+    for ending in ["-wal", "-shm", ""] {
+        let (from, to) = (with_ending(path, ending), with_ending(&aside, ending));
+        match fs::rename(&from, &to) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::file(&from, error)),
+            _ => {}
+        }
+    }
+    Ok(aside)
+}
+
+pub(super) fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path, error)),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}

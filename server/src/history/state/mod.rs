@@ -1,0 +1,151 @@
+//! `state.db`: what must not be lost. The apps and what was asked of them, who may come in, and who did what.
+
+mod access;
+mod apps;
+mod audit;
+mod backup;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+pub use access::{SecretHash, SessionRecord, TokenRecord};
+pub use apps::{AppRecord, InstanceRecord};
+pub use audit::AuditEntry;
+
+use super::error::Trouble;
+use super::sqlite::{self, Durability};
+use super::{Error, Notify, now};
+
+const FILE: &str = "state.db";
+
+/// Schema steps, oldest first. One that was released is never changed.
+const STEPS: &[&str] = &["
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE apps (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        spec TEXT NOT NULL,
+        wanted INTEGER NOT NULL CHECK (wanted IN (0, 1)),
+        created_at INTEGER NOT NULL,
+        instances TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE tokens (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        role TEXT NOT NULL,
+        secret_hash BLOB NOT NULL CHECK (length(secret_hash) = 32),
+        created_at INTEGER NOT NULL,
+        last_used_at INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE sessions (
+        secret_hash BLOB PRIMARY KEY CHECK (length(secret_hash) = 32),
+        name TEXT NOT NULL,
+        role TEXT NOT NULL,
+        token_id TEXT,
+        created_at INTEGER NOT NULL,
+        last_seen_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE login_links (
+        secret_hash BLOB PRIMARY KEY CHECK (length(secret_hash) = 32),
+        expires_at INTEGER NOT NULL,
+        used_at INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        actor TEXT NOT NULL,
+        action TEXT NOT NULL,
+        object TEXT NOT NULL,
+        result TEXT NOT NULL
+    ) STRICT;
+    CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+    CREATE TRIGGER audit_is_not_shortened BEFORE DELETE ON audit
+        WHEN old.id > (SELECT max(id) FROM audit) - 100000
+        BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+"];
+
+/// The database, open. Cheap to clone. Every call may wait for the disk: not for the threads that serve the web.
+#[derive(Clone, Debug)]
+pub struct State {
+    connection: Arc<Mutex<Connection>>,
+    path: Arc<PathBuf>,
+}
+
+impl State {
+    /// Opens `state.db` in the home folder, and makes it where there is none. One that is damaged is set aside and the
+    /// newest good backup takes its place; `notify` is told.
+    ///
+    /// # Errors
+    /// The file cannot be opened or written, or a newer version wrote it.
+    pub fn open(home: &Path, notify: &Notify) -> Result<Self, Error> {
+        let path = home.join(FILE);
+        let connection = match open_checked(&path) {
+            Err(error) if error.trouble() == Trouble::Damaged => {
+                let aside = sqlite::set_aside(&path, "corrupt", now())?;
+                let restored = backup::restore(&path)?;
+                let instead = restored.map_or("there was no good backup, so it begins empty".to_owned(), |backup| {
+                    format!("the backup {} took its place", backup.display())
+                });
+                notify(format!("state.db was damaged ({error}) and is now {}; {instead}", aside.display()));
+                open_checked(&path)?
+            }
+            other => other?,
+        };
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), path: Arc::new(path) })
+    }
+
+    /// A small value that was set under this key.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn meta(&self, key: &str) -> Result<Option<String>, Error> {
+        let query = "SELECT value FROM meta WHERE key = ?1";
+        Ok(self.lock().query_row(query, [key], |row| row.get(0)).optional()?)
+    }
+
+    /// Keeps a small value.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn set_meta(&self, key: &str, value: &str) -> Result<(), Error> {
+        let insert = "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET value = excluded.value";
+        self.lock().execute(insert, [key, value])?;
+        Ok(())
+    }
+
+    /// Takes so many numbers that were never given before and answers the first of them. Numbers for events come in
+    /// blocks, so that none is given twice even where the history was lost, at the cost of a gap after a crash.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn reserve(&self, key: &str, count: u64) -> Result<u64, Error> {
+        let take = "INSERT INTO meta VALUES (?1, 1 + ?2)
+            ON CONFLICT DO UPDATE SET value = CAST(value AS INTEGER) + ?2 RETURNING CAST(value AS INTEGER)";
+        let next: i64 = self.lock().query_row(take, params![key, i64::try_from(count).unwrap_or(i64::MAX)], |row| row.get(0))?;
+        Ok(u64::try_from(next).unwrap_or(0).saturating_sub(count))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic in the middle of a transaction has rolled it back.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Opens the file, looks for damage, and brings its schema up to date, after a copy of it was made.
+fn open_checked(path: &Path) -> Result<Connection, Error> {
+    let mut connection = sqlite::open(path, Durability::Full)?;
+    sqlite::check(&connection, path)?;
+    let found = sqlite::schema(&connection)?;
+    if found > 0 && (found as usize) < STEPS.len() {
+        backup::before_migration(path, found)?;
+    }
+    sqlite::migrate(&mut connection, path, STEPS)?;
+    Ok(connection)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,217 @@
+//! The history as others see it.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use app::model::{AppMetrics, Event, HostTrend, Time, Trend};
+use bytes::Bytes;
+use serde_json::value::RawValue;
+
+use super::error::Trouble;
+use super::readers::{Readers, lock};
+use super::recent::Recent;
+use super::writer::{Message, Shared, Writer};
+use super::{Error, Notify, Settings, State, Tick, archive, documents, events, metrics, now};
+use crate::control::{EventQuery, Span};
+
+const FILE: &str = "history.db";
+/// How many messages wait for the writer before more are lost.
+const WAITING: usize = 4096;
+/// How long a caller waits for the writer to write what it has.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What was measured and what happened, in memory and in `history.db`. Cheap to clone.
+///
+/// What is recorded never waits for the disk and never fails: `record_*`, [`trend`](Self::trend) and
+/// [`host_trend`](Self::host_trend) may be called anywhere. What reads the database may wait for it:
+/// [`events`](Self::events), [`metrics`](Self::metrics), [`snapshots`](Self::snapshots), [`last_event_id`](Self::last_event_id),
+/// [`backup`](Self::backup) and [`close`](Self::close) belong on a thread that may block.
+#[derive(Clone)]
+pub struct History {
+    shared: Arc<Shared>,
+    writer: SyncSender<Message>,
+}
+
+impl std::fmt::Debug for History {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("History").field("path", &self.shared.path).finish_non_exhaustive()
+    }
+}
+
+impl History {
+    /// Begins to keep a history in the home folder. The file is opened by the thread that writes it, so a slow disk delays
+    /// nobody; where it cannot be opened, the history is in memory alone and `notify` is told.
+    #[must_use]
+    pub fn open(home: &Path, settings: Settings, notify: Notify) -> Self {
+        let path = home.join(FILE);
+        let (writer, inbox) = sync_channel(WAITING);
+        let shared = Arc::new(Shared {
+            readers: Readers::new(&path),
+            path,
+            settings,
+            notify,
+            recent: Mutex::new(Recent::default()),
+            lost: AtomicU64::new(0),
+            size: AtomicU64::new(0),
+        });
+        let thread = Writer::new(Arc::clone(&shared));
+        if let Err(error) = thread::Builder::new().name("qd-history".into()).spawn(move || thread.run(&inbox)) {
+            let why = format!("the thread that writes it could not be started: {error}");
+            shared.readers.away(&why);
+            (shared.notify)(format!("the history is kept in memory alone: {why}"));
+        }
+        Self { shared, writer }
+    }
+
+    /// Keeps an event. Events come in the order of their numbers; one that comes twice is kept once.
+    pub fn record_event(&self, event: &Arc<Event>) {
+        if lock(&self.shared.recent).add_event(event) {
+            self.send(Message::Event(Arc::clone(event)));
+        }
+    }
+
+    /// Keeps what was measured at a tick. It shows at once.
+    pub fn record_tick(&self, tick: &Tick) {
+        lock(&self.shared.recent).add_tick(tick);
+    }
+
+    /// Keeps a health document, which is JSON.
+    pub fn record_document(&self, time: Time, json: Bytes) {
+        self.send(Message::Document(time, json));
+    }
+
+    fn send(&self, message: Message) {
+        if self.writer.try_send(message).is_err() {
+            self.shared.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The last ten minutes and the last day of an app.
+    #[must_use]
+    pub fn trend(&self, app: &str) -> Trend {
+        lock(&self.shared.recent).trend(app, now())
+    }
+
+    /// The last ten minutes of the host.
+    #[must_use]
+    pub fn host_trend(&self) -> HostTrend {
+        lock(&self.shared.recent).host_trend(now())
+    }
+
+    /// Size of `history.db` in bytes, as it was a minute ago at most.
+    #[must_use]
+    pub fn size_bytes(&self) -> u64 {
+        self.shared.size.load(Ordering::Relaxed)
+    }
+
+    /// Events that fit, newest first. While there is no database, the latest from memory.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn events(&self, query: &EventQuery) -> Result<Vec<Event>, Error> {
+        let (mut found, oldest) = {
+            let recent = lock(&self.shared.recent);
+            let fitting = recent.events().rev().filter(|event| events::fits(query, event)).take(query.limit);
+            let found: Vec<Event> = fitting.map(|event| (**event).clone()).collect();
+            (found, recent.events().next().map(|event| event.id))
+        };
+        let before = [query.before, oldest].into_iter().flatten().min();
+        let is_complete = query.after.zip(before).is_some_and(|(after, before)| after + 1 >= before);
+        if found.len() < query.limit && !is_complete {
+            let rest = EventQuery { before, limit: query.limit - found.len(), ..query.clone() };
+            let older = self.read(|connection| events::read(connection, &rest));
+            found.extend(or_none_while_away(older)?.unwrap_or_default());
+        }
+        Ok(found)
+    }
+
+    /// Number of the latest event, of those in memory and in the database; none if there is none.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn last_event_id(&self) -> Result<Option<u64>, Error> {
+        let recent = lock(&self.shared.recent).events().next_back().map(|event| event.id);
+        match recent {
+            Some(id) => Ok(Some(id)),
+            None => self.read(|connection| Ok(events::last_id(connection)?)),
+        }
+    }
+
+    /// Samples of an app, thinned to `span.limit` points at most. An app without samples gives none.
+    ///
+    /// # Errors
+    /// The database cannot be read. While there is none, the last ten minutes come from memory.
+    pub fn metrics(&self, app: &str, span: Span) -> Result<AppMetrics, Error> {
+        let recent = lock(&self.shared.recent).samples(&super::sample::Series::App(app.into()));
+        let sample_every = self.shared.settings.sample_every;
+        let question = metrics::Question { app, span, recent: &recent, sample_every };
+        let answer = self.read(|connection| question.answer(Some(connection)));
+        match or_none_while_away(answer)? {
+            Some(answer) => Ok(answer),
+            None => question.answer(None),
+        }
+    }
+
+    /// Stored health documents as JSON, newest first.
+    ///
+    /// # Errors
+    /// There is no database, or it cannot be read.
+    pub fn snapshots(&self, span: Span) -> Result<Vec<Box<RawValue>>, Error> {
+        self.read(|connection| documents::read(connection, &span))
+    }
+
+    /// A consistent copy of both databases: an archive made by tar and gzip, in a file that has no name any more.
+    ///
+    /// # Errors
+    /// There is no room for it, or `state.db` cannot be read. A history that cannot be read is left out.
+    pub fn backup(&self, state: &State) -> Result<File, Error> {
+        self.flush();
+        archive::make(&self.shared.path, state)
+    }
+
+    /// Waits until what was recorded so far is written, if it can be.
+    pub fn flush(&self) {
+        self.wait_for(Message::Flush);
+    }
+
+    /// Writes what is left and ends. What is recorded later is in memory alone.
+    pub fn close(&self) {
+        self.wait_for(Message::Close);
+    }
+
+    fn wait_for(&self, message: impl FnOnce(SyncSender<()>) -> Message) {
+        let (done, is_done) = sync_channel(1);
+        if self.writer.send(message(done)).is_ok() {
+            // A disk that takes longer than this would take for ever.
+            let _ = is_done.recv_timeout(PATIENCE);
+        }
+    }
+
+    fn read<T>(&self, query: impl FnOnce(&rusqlite::Connection) -> Result<T, Error>) -> Result<T, Error> {
+        let answer = self.shared.readers.read(query);
+        if let Err(error) = &answer
+            && matches!(error.trouble(), Trouble::Damaged | Trouble::Other)
+            && !matches!(error, Error::Away(_))
+        {
+            // Where it is full, the writer will meet the damage by itself.
+            let _ = self.writer.try_send(Message::Check);
+        }
+        answer
+    }
+}
+
+fn or_none_while_away<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Err(Error::Away(_)) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+#[cfg(test)]
+mod tests;
