@@ -1,1 +1,19 @@
 //! From FIFOs into rotating files, and back as lines.
+//!
+//! Each stream of an app is a FIFO that the app holds open for reading and writing, so that the death of the supervisor
+//! closes nothing. One thread moves bytes from the FIFOs to the files with `splice(2)`, at the length that the file has:
+//! a byte is in the FIFO or in the file, never in memory, so that a kill at any moment loses and doubles nothing.
+
+mod archive;
+mod fifo;
+mod names;
+mod plan;
+mod pump;
+mod scratch;
+mod service;
+mod source;
+mod target;
+mod tidy;
+mod times;
+
+pub use service::{Logs, Outputs};

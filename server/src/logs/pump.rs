@@ -1,0 +1,348 @@
+//! The one thread that moves bytes from FIFOs to files.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use app::model::Rotation;
+use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::io::Errno;
+use tokio::sync::oneshot;
+
+use super::names::{Layout, Route};
+use super::scratch::Scratch;
+use super::source::{Pass, Source, Trouble};
+use super::target::{NameLock, Target};
+use super::tidy;
+
+/// Pause before a file that could not be written is tried again.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long what waits in the FIFOs is moved when the thread is told to end.
+const LAST_ROUNDS: Duration = Duration::from_secs(1);
+const WAKE: u64 = 0;
+
+/// What the thread is asked for.
+pub(super) enum Request {
+    /// Move what comes through this FIFO.
+    Attach { key: PathBuf, fifo: OwnedFd, inode: u64, route: Route, rotation: Rotation },
+    /// Move what is in the FIFO, then let go of it.
+    Detach { key: PathBuf },
+    /// Answer when what is in the FIFO now is in the file, or cannot be moved.
+    Drain { key: PathBuf, done: oneshot::Sender<()> },
+    /// Empty these files.
+    Flush { files: Vec<PathBuf>, done: mpsc::Sender<io::Result<()>> },
+    /// Move what waits, then end.
+    Stop,
+}
+
+/// Sends requests and wakes the thread.
+#[derive(Clone)]
+pub(super) struct Sender {
+    requests: mpsc::Sender<Request>,
+    wake: Arc<OwnedFd>,
+}
+
+impl Sender {
+    pub(super) fn send(&self, request: Request) {
+        if self.requests.send(request).is_ok() {
+            let _ = rustix::io::write(&self.wake, &1_u64.to_ne_bytes());
+        }
+    }
+}
+
+/// Tells a person that something is wrong with a file, or right again.
+pub(super) type Notices = Box<dyn Fn(String) + Send>;
+
+/// The state of the thread.
+pub(super) struct Pump {
+    layout: Layout,
+    names: Arc<NameLock>,
+    notices: Notices,
+    tidier: mpsc::Sender<tidy::Job>,
+    requests: mpsc::Receiver<Request>,
+    wake: Arc<OwnedFd>,
+    epoll: OwnedFd,
+    scratch: Scratch,
+    last_id: u64,
+    sources: HashMap<u64, Source>,
+    ids: HashMap<PathBuf, u64>,
+    targets: HashMap<PathBuf, Target>,
+    ready: VecDeque<u64>,
+    waiting: HashMap<u64, Instant>,
+}
+
+impl Pump {
+    pub(super) fn new(layout: Layout, names: Arc<NameLock>, notices: Notices, tidier: mpsc::Sender<tidy::Job>) -> io::Result<(Self, Sender)> {
+        let (sender, requests) = mpsc::channel();
+        let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, &wake, epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
+        let pump = Self {
+            layout,
+            names,
+            notices,
+            tidier,
+            requests,
+            wake: wake.clone(),
+            epoll,
+            scratch: Scratch::new()?,
+            last_id: WAKE,
+            sources: HashMap::new(),
+            ids: HashMap::new(),
+            targets: HashMap::new(),
+            ready: VecDeque::new(),
+            waiting: HashMap::new(),
+        };
+        Ok((pump, Sender { requests: sender, wake }))
+    }
+
+    /// Works until it is told to stop. Sleeps while nothing is written.
+    pub(super) fn run(mut self) {
+        let mut events = Vec::with_capacity(64);
+        loop {
+            let timeout = self.timeout().and_then(|pause| Timespec::try_from(pause).ok());
+            events.clear();
+            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(error) => {
+                    tracing::error!(%error, "failed to wait for log output");
+                    std::thread::sleep(PAUSE);
+                }
+            }
+            for event in &events {
+                match event.data.u64() {
+                    WAKE if !self.answer_requests() => return self.last_rounds(),
+                    WAKE => {}
+                    id => self.make_ready(id),
+                }
+            }
+            self.end_waits();
+            self.round();
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        self.waiting.values().min().map(|until| until.saturating_duration_since(Instant::now()))
+    }
+
+    fn end_waits(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let due: Vec<u64> = self.waiting.iter().filter(|(_, until)| **until <= now).map(|(id, _)| *id).collect();
+        for id in due {
+            self.make_ready(id);
+        }
+    }
+
+    fn make_ready(&mut self, id: u64) {
+        if let Some(source) = self.sources.get_mut(&id)
+            && !std::mem::replace(&mut source.queued, true)
+        {
+            self.ready.push_back(id);
+        }
+    }
+
+    /// Each that is ready has one turn.
+    fn round(&mut self) {
+        for _ in 0..self.ready.len() {
+            let Some(id) = self.ready.pop_front() else { return };
+            self.waiting.remove(&id);
+            match self.turn(id) {
+                Some(Pass::Moved(_) | Pass::Rotated) => self.make_ready(id),
+                Some(Pass::Wait(until)) => {
+                    self.waiting.insert(id, until);
+                }
+                Some(Pass::Empty) | None => {}
+            }
+        }
+    }
+
+    /// Moves some bytes of a stream, and tells what came of it; nothing if the stream was let go.
+    fn turn(&mut self, id: u64) -> Option<Pass> {
+        let source = self.sources.get_mut(&id)?;
+        source.queued = false;
+        let target = self.targets.get_mut(&source.route.file)?;
+        let now = Instant::now();
+        let pass = match target.blocked.filter(|until| now < *until) {
+            Some(until) => Pass::Wait(until),
+            None => match source.pass(target, &mut self.scratch, &self.names, now) {
+                Ok(pass) => pass,
+                Err(Trouble::Rotate(error)) => {
+                    (self.notices)(format!("The log file {} cannot be put aside and grows on: {error}", target.place.name()));
+                    Pass::Moved(0)
+                }
+                Err(Trouble::Write(error)) => {
+                    if target.blocked.is_none() {
+                        (self.notices)(format!(
+                            "The log file {} cannot be written: {error}. Its app goes on until its buffer is full, then it waits",
+                            target.place.name()
+                        ));
+                    }
+                    target.blocked = Some(now + PAUSE);
+                    Pass::Wait(now + PAUSE)
+                }
+            },
+        };
+        match pass {
+            Pass::Moved(count) => {
+                source.count(count);
+                if count > 0 && target.blocked.take().is_some() {
+                    (self.notices)(format!("The log file {} is written again", target.place.name()));
+                }
+                if let Some(copy) = source.route.copy.clone() {
+                    self.copy(&copy, count);
+                }
+            }
+            Pass::Rotated => {
+                let _ = self.tidier.send(target.job());
+            }
+            Pass::Empty => source.end_waits(),
+            Pass::Wait(_) if target.blocked.is_some() => source.end_waits(),
+            Pass::Wait(_) => {}
+        }
+        let source = self.sources.get(&id)?;
+        let ends = matches!(pass, Pass::Empty | Pass::Wait(_));
+        if source.closing.is_some_and(|end| ends || source.moved >= end) {
+            self.let_go(id);
+            return None;
+        }
+        Some(pass)
+    }
+
+    /// Writes what was seen to a second file as well. What fails is left out.
+    fn copy(&mut self, file: &PathBuf, count: usize) {
+        let Some(target) = self.targets.get_mut(file) else { return };
+        let mut rest = self.scratch.seen(count);
+        let written = target.look(&self.names).and_then(|()| {
+            while !rest.is_empty() {
+                let done = target.write(rest)?;
+                rest = rest.get(done..).unwrap_or_default();
+            }
+            if target.has_room(1) { Ok(false) } else { target.rotate(&self.names).map(|()| true) }
+        });
+        match written {
+            Ok(rotated) => {
+                target.blocked = None;
+                if rotated {
+                    let _ = self.tidier.send(target.job());
+                }
+            }
+            Err(error) => {
+                if target.blocked.replace(Instant::now()).is_none() {
+                    (self.notices)(format!("The log file {} misses lines: {error}", target.place.name()));
+                }
+            }
+        }
+    }
+
+    /// Does what was asked for; false if it is to end.
+    fn answer_requests(&mut self) -> bool {
+        let mut count = [0; 8];
+        let _ = rustix::io::read(&self.wake, &mut count);
+        while let Ok(request) = self.requests.try_recv() {
+            match request {
+                Request::Attach { key, fifo, inode, route, rotation } => self.attach(key, fifo, inode, route, rotation),
+                Request::Detach { key } => {
+                    if let Some(id) = self.ids.remove(&key) {
+                        if let Some(source) = self.sources.get_mut(&id) {
+                            source.closing = Some(source.moved + source.available());
+                        }
+                        self.make_ready(id);
+                    }
+                }
+                Request::Drain { key, done } => {
+                    if let Some(id) = self.ids.get(&key).copied() {
+                        if let Some(source) = self.sources.get_mut(&id) {
+                            source.wait(done);
+                        }
+                        self.make_ready(id);
+                    }
+                }
+                Request::Flush { files, done } => {
+                    let _ = done.send(self.flush(files));
+                }
+                Request::Stop => return false,
+            }
+        }
+        true
+    }
+
+    fn attach(&mut self, key: PathBuf, fifo: OwnedFd, inode: u64, route: Route, rotation: Rotation) {
+        for file in [Some(&route.file), route.copy.as_ref()].into_iter().flatten() {
+            let target = self.targets.entry(file.clone()).or_insert_with(|| {
+                let target = Target::new(self.layout.place(file.clone()), rotation);
+                let _ = self.tidier.send(target.job());
+                target
+            });
+            target.rotation = rotation;
+            target.users += 1;
+        }
+        let known = self.ids.get(&key).copied();
+        if let Some(id) = known
+            && let Some(source) = self.sources.get_mut(&id)
+            && source.inode == inode
+        {
+            let old = std::mem::replace(&mut source.route, route);
+            self.release(&old);
+            return self.make_ready(id);
+        }
+        // If the name stands for another FIFO by now, the old one is still read: somebody may hold it.
+        self.last_id += 1;
+        let id = self.last_id;
+        let data = epoll::EventData::new_u64(id);
+        if let Err(error) = epoll::add(&self.epoll, &fifo, data, epoll::EventFlags::IN | epoll::EventFlags::ET) {
+            (self.notices)(format!("The output of an app cannot be watched: {error}"));
+        }
+        self.sources.insert(id, Source::new(fifo, inode, route));
+        self.ids.insert(key, id);
+        self.make_ready(id);
+    }
+
+    fn let_go(&mut self, id: u64) {
+        if let Some(mut source) = self.sources.remove(&id) {
+            source.end_waits();
+            let _ = epoll::delete(&self.epoll, &source.fifo);
+            self.release(&source.route);
+        }
+    }
+
+    fn release(&mut self, route: &Route) {
+        for file in [Some(&route.file), route.copy.as_ref()].into_iter().flatten() {
+            if let Some(target) = self.targets.get_mut(file) {
+                target.users -= 1;
+                if target.users == 0 {
+                    self.targets.remove(file);
+                }
+            }
+        }
+    }
+
+    fn flush(&mut self, files: Vec<PathBuf>) -> io::Result<()> {
+        let mut result = Ok(());
+        for file in files {
+            let flushed = match self.targets.get_mut(&file) {
+                Some(target) => target.flush(&self.names),
+                None => Target::new(self.layout.place(file), Rotation::default()).flush(&self.names),
+            };
+            result = result.and(flushed);
+        }
+        result
+    }
+
+    fn last_rounds(&mut self) {
+        let end = Instant::now() + LAST_ROUNDS;
+        let ids: Vec<u64> = self.sources.keys().copied().collect();
+        ids.into_iter().for_each(|id| self.make_ready(id));
+        while !self.ready.is_empty() && Instant::now() < end {
+            self.round();
+        }
+    }
+}

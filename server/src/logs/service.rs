@@ -1,0 +1,202 @@
+//! What the rest of the program asks of the logs.
+
+use std::future::Future;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use app::model::{AppSpec, LogStream};
+use rustix::fs::{Mode, OFlags};
+use tokio::sync::oneshot;
+
+use super::names::Layout;
+use super::pump::{Pump, Request, Sender};
+use super::target::NameLock;
+use super::{fifo, target, tidy};
+
+/// How long anybody waits for the thread that moves the bytes.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long the size of the log folder is remembered.
+const SIZE_AGE: Duration = Duration::from_secs(10);
+
+pub(super) const STREAMS: [LogStream; 2] = [LogStream::Stdout, LogStream::Stderr];
+
+/// The logs of a node. Clones are handles to the same; the threads end with the last of them.
+#[derive(Clone)]
+pub struct Logs {
+    pub(super) shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    pub(super) layout: Layout,
+    pub(super) names: Arc<NameLock>,
+    pump: Sender,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    size: Mutex<Option<(Instant, u64)>>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.pump.send(Request::Stop);
+        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What an app is to have as its output.
+#[derive(Debug)]
+pub struct Outputs {
+    /// Standard output.
+    pub stdout: OwnedFd,
+    /// Standard error.
+    pub stderr: OwnedFd,
+}
+
+impl Logs {
+    /// Makes the folders below the home of the node, and starts the threads. `notices` is told, in a sentence, when a
+    /// file cannot be written and when it can again; it must not block.
+    ///
+    /// # Errors
+    /// The folders cannot be made, or the kernel refuses a thread or a file descriptor.
+    pub fn start(home: &Path, notices: impl Fn(String) + Send + 'static) -> io::Result<Self> {
+        let layout = Layout::new(home);
+        for folder in [&layout.logs, &layout.index, &layout.fifos] {
+            make_folder(folder)?;
+        }
+        let names = Arc::new(NameLock::default());
+        let (tidier, jobs) = mpsc::channel();
+        let (pump, sender) = Pump::new(layout.clone(), names.clone(), Box::new(notices), tidier)?;
+        let tidier_names = names.clone();
+        std::thread::Builder::new().name("log-tidier".into()).spawn(move || tidy::run(&jobs, &tidier_names))?;
+        let thread = std::thread::Builder::new().name("logs".into()).spawn(move || pump.run())?;
+        let thread = Mutex::new(Some(thread));
+        Ok(Self { shared: Arc::new(Shared { layout, names, pump: sender, thread, size: Mutex::default() }) })
+    }
+
+    /// Makes sure that the output of an instance is moved to its files, and gives what it is to have as stdout and stderr.
+    /// To be called before each start, and when an app is taken back: what waits in its FIFOs goes on to the files.
+    ///
+    /// # Errors
+    /// A FIFO cannot be made; a log file cannot be opened, though not for want of space. In the second case the output
+    /// is kept and moved once the file can be opened, so that an app that was taken back may go on.
+    pub fn attach(&self, spec: &AppSpec, index: u32) -> io::Result<Outputs> {
+        let layout = &self.shared.layout;
+        let [out, err] = STREAMS.map(|stream| (stream, layout.route(spec, index, stream)));
+        let routes = [out.1.clone(), err.1.clone()];
+        // One FIFO for both, if they go to one file, keeps their order.
+        let together = out.1.is_some() && out.1 == err.1;
+        let open = |(stream, route)| match route {
+            None => null(),
+            Some(route) => {
+                let key = layout.fifo(&spec.name, index, stream);
+                let fifo = fifo::open(&key)?;
+                let (ours, inode, rotation) = (fifo.ours, fifo.inode, spec.rotation);
+                self.shared.pump.send(Request::Attach { key, fifo: ours, inode, route, rotation });
+                Ok(fifo.theirs)
+            }
+        };
+        let stdout = open(out)?;
+        let stderr = if together { stdout.try_clone()? } else { open(err)? };
+        for route in routes.into_iter().flatten() {
+            match target::open(&route.file) {
+                Err(error) if !is_passing(&error) => {
+                    return Err(io::Error::new(error.kind(), format!("the log file {} cannot be opened: {error}", route.file.display())));
+                }
+                _ => {}
+            }
+        }
+        Ok(Outputs { stdout, stderr })
+    }
+
+    /// Moves what an instance has written and lets go of it: it was deleted. Its files stay.
+    pub fn detach(&self, spec: &AppSpec, index: u32) {
+        for stream in STREAMS {
+            let key = self.shared.layout.fifo(&spec.name, index, stream);
+            // Now, so that an app of the same name that is added later has a FIFO of its own.
+            let _ = std::fs::remove_file(&key);
+            self.shared.pump.send(Request::Detach { key });
+        }
+    }
+
+    /// Done when what an instance has written so far is in its files, or cannot be moved; in any case after two seconds.
+    pub fn drained(&self, name: &str, index: u32) -> impl Future<Output = ()> + Send + 'static {
+        let waits = STREAMS.map(|stream| {
+            let (done, wait) = oneshot::channel();
+            let key = self.shared.layout.fifo(name, index, stream);
+            self.shared.pump.send(Request::Drain { key, done });
+            wait
+        });
+        async move {
+            let all = async {
+                for wait in waits {
+                    let _ = wait.await;
+                }
+            };
+            let _ = tokio::time::timeout(PATIENCE, all).await;
+        }
+    }
+
+    /// Empties the files of an app and deletes the older ones.
+    ///
+    /// # Errors
+    /// The file system refuses, or does not answer.
+    pub fn flush(&self, spec: &AppSpec) -> io::Result<()> {
+        let layout = &self.shared.layout;
+        let instances = (0..spec.instances.max(1)).flat_map(|index| STREAMS.map(|stream| layout.route(spec, index, stream)));
+        let mut files: Vec<PathBuf> =
+            instances.flatten().flat_map(|route| [Some(route.file), route.copy].into_iter().flatten()).collect();
+        files.sort_unstable();
+        files.dedup();
+        let (done, wait) = mpsc::channel();
+        self.shared.pump.send(Request::Flush { files, done });
+        wait.recv_timeout(PATIENCE).map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+    }
+
+    /// The files of stdout and stderr, where there are some. For the owner of the node alone.
+    #[must_use]
+    pub fn paths(&self, spec: &AppSpec, index: u32) -> (Option<PathBuf>, Option<PathBuf>) {
+        let [out, err] = STREAMS.map(|stream| self.shared.layout.file(spec, index, stream));
+        (out, err)
+    }
+
+    /// Size of the log folder in bytes, not older than some seconds.
+    #[must_use]
+    pub fn total_bytes(&self) -> u64 {
+        let mut size = self.shared.size.lock().unwrap_or_else(PoisonError::into_inner);
+        match *size {
+            Some((taken, bytes)) if taken.elapsed() < SIZE_AGE => bytes,
+            _ => {
+                let bytes = size_of(&self.shared.layout.logs) + size_of(&self.shared.layout.index);
+                *size = Some((Instant::now(), bytes));
+                bytes
+            }
+        }
+    }
+}
+
+fn size_of(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    entries.flatten().filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file).map(|meta| meta.len()).sum()
+}
+
+fn null() -> io::Result<OwnedFd> {
+    Ok(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Does this go away by itself, so that an app may be started nonetheless?
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull, WouldBlock};
+    matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem | WouldBlock)
+        || [libc::EIO, libc::EMFILE, libc::ENFILE].into_iter().any(|code| error.raw_os_error() == Some(code))
+}
+
+/// Makes a folder and those above it, for the owner alone.
+pub(super) fn make_folder(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}

@@ -1,0 +1,281 @@
+//! A log file as it is written: always at its own length, so that a kill at any moment loses and doubles nothing.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use app::model::Rotation;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::pipe::SpliceFlags;
+
+use super::names::Place;
+use super::plan;
+use super::tidy;
+use super::times::{self, Head, Writer};
+
+/// Pause before a file that could not be put aside is tried again; it grows meanwhile.
+const ROTATION_PAUSE: Duration = Duration::from_secs(30);
+
+/// Taken for writing while a file changes its name or begins anew, so that a reader who holds it opens what belongs together.
+pub(super) type NameLock = RwLock<()>;
+
+struct Open {
+    file: File,
+    device: u64,
+    inode: u64,
+    regular: bool,
+}
+
+/// A log file and who writes to it.
+pub(super) struct Target {
+    pub(super) place: Place,
+    pub(super) rotation: Rotation,
+    /// How many streams are written to it.
+    pub(super) users: usize,
+    /// Does `splice` work with it?
+    pub(super) splices: bool,
+    /// Not tried before this moment, because it failed.
+    pub(super) blocked: Option<Instant>,
+    open: Option<Open>,
+    times: Option<Writer>,
+    /// Number that it will have among the older parts; 0 before it was first opened.
+    sequence: u64,
+    len: u64,
+    at_line_start: Option<bool>,
+    rotate_after: Option<Instant>,
+}
+
+impl Target {
+    pub(super) fn new(place: Place, rotation: Rotation) -> Self {
+        Self {
+            place,
+            rotation,
+            users: 0,
+            splices: true,
+            blocked: None,
+            open: None,
+            times: None,
+            sequence: 0,
+            len: 0,
+            at_line_start: None,
+            rotate_after: None,
+        }
+    }
+
+    /// Looks at the file, which others may have moved, emptied or deleted, and makes it if there is none.
+    pub(super) fn look(&mut self, names: &NameLock) -> io::Result<()> {
+        let now = std::fs::metadata(&self.place.file);
+        if let (Some(open), Ok(now)) = (&self.open, &now)
+            && (open.device, open.inode) == (now.dev(), now.ino())
+        {
+            if open.regular && now.len() != self.len {
+                self.at_line_start = None;
+                if now.len() < self.len {
+                    let _names = names.write().unwrap_or_else(PoisonError::into_inner);
+                    self.begin_part(now);
+                }
+                self.len = now.len();
+            }
+            return Ok(());
+        }
+        let _names = names.write().unwrap_or_else(PoisonError::into_inner);
+        self.reopen()
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        self.open = None;
+        let file = open(&self.place.file)?;
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            (self.times, self.len) = (None, 0);
+        } else if self.sequence > 0 {
+            self.begin_part(&meta);
+        } else {
+            self.resume_part(&meta);
+        }
+        self.len = if meta.is_file() { meta.len() } else { 0 };
+        self.at_line_start = None;
+        self.open = Some(Open { file, device: meta.dev(), inode: meta.ino(), regular: meta.is_file() });
+        Ok(())
+    }
+
+    /// The file is not the one that it was: it counts as another part, so that no cursor points into it by mistake.
+    fn begin_part(&mut self, meta: &Metadata) {
+        self.sequence += 1;
+        let head = Head { sequence: self.sequence, inode: meta.ino() };
+        self.times = Writer::create(&self.place.times(), head).ok();
+    }
+
+    /// Goes on where an earlier process was, even if it was killed while it put the file aside.
+    fn resume_part(&mut self, meta: &Metadata) {
+        if let Some(folder) = self.place.times().parent() {
+            let _ = super::service::make_folder(folder);
+        }
+        let newest = self.place.olds().ok().and_then(|olds| olds.keys().next_back().copied()).unwrap_or(0);
+        match times::head(&self.place.times()) {
+            Some(head) if head.inode == meta.ino() && head.sequence > newest => {
+                self.sequence = head.sequence;
+                self.times = Writer::resume(&self.place.times(), meta.len()).ok();
+            }
+            Some(head) => {
+                let old = self.place.old_times(head.sequence);
+                if head.sequence == newest && !old.exists() {
+                    let _ = std::fs::rename(self.place.times(), old);
+                }
+                self.sequence = newest.max(head.sequence);
+                self.begin_part(meta);
+            }
+            None => {
+                self.sequence = newest;
+                self.begin_part(meta);
+            }
+        }
+    }
+
+    /// The work that its older parts make.
+    pub(super) fn job(&self) -> tidy::Job {
+        tidy::Job { place: self.place.clone(), rotation: self.rotation }
+    }
+
+    fn limit(&self) -> u64 {
+        let now = Instant::now();
+        if self.open.as_ref().is_none_or(|open| !open.regular) || self.rotate_after.is_some_and(|after| now < after) {
+            0
+        } else {
+            self.rotation.max_bytes
+        }
+    }
+
+    /// May so many bytes be moved without a look at them?
+    pub(super) fn has_room(&self, bytes: u64) -> bool {
+        let limit = self.limit();
+        limit == 0 || self.len + bytes <= limit
+    }
+
+    /// How it stands, for the decision what to do with the next bytes.
+    pub(super) fn state(&mut self) -> plan::File {
+        let at_line_start = self.at_line_start.unwrap_or_else(|| self.ends_with_newline());
+        self.at_line_start = Some(at_line_start);
+        plan::File { len: self.len, max: self.limit(), at_line_start }
+    }
+
+    fn ends_with_newline(&self) -> bool {
+        let mut last = [0];
+        match &self.open {
+            Some(open) if open.regular && self.len > 0 => {
+                open.file.read_exact_at(&mut last, self.len - 1).is_err() || last == *b"\n"
+            }
+            _ => true,
+        }
+    }
+
+    fn begin_write(&mut self) -> io::Result<&Open> {
+        if let Some(times) = &mut self.times {
+            times.note(self.len);
+        }
+        self.open.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn wrote(&mut self, count: usize, at_line_start: Option<bool>) {
+        self.len += count as u64;
+        self.at_line_start = at_line_start;
+    }
+
+    /// Moves at most `count` bytes. What was moved is in the file and no longer in the pipe, both at once.
+    /// `known` are the bytes if they are known.
+    pub(super) fn splice(&mut self, pipe: BorrowedFd<'_>, count: usize, known: Option<&[u8]>) -> rustix::io::Result<usize> {
+        let mut offset = self.len;
+        let open = self.begin_write().map_err(|_| Errno::NOENT)?;
+        let at = open.regular.then_some(&mut offset);
+        let moved = rustix::pipe::splice(pipe, None, open.file.as_fd(), at, count, SpliceFlags::NONBLOCK)?;
+        self.wrote(moved, known.and_then(|bytes| bytes.get(..moved)?.last()).map(|last| *last == b'\n'));
+        Ok(moved)
+    }
+
+    /// Writes some of these bytes, at least one.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let offset = self.len;
+        let open = self.begin_write()?;
+        let count = if open.regular { open.file.write_at(bytes, offset)? } else { io::Write::write(&mut &open.file, bytes)? };
+        if count == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        self.wrote(count, bytes.get(..count).and_then(<[u8]>::last).map(|last| *last == b'\n'));
+        Ok(count)
+    }
+
+    /// Puts the file aside and begins a new one. Where that is impossible it goes on to grow.
+    pub(super) fn rotate(&mut self, names: &NameLock) -> io::Result<()> {
+        let _names = names.write().unwrap_or_else(PoisonError::into_inner);
+        while self.place.old(self.sequence).exists() || self.place.compressed(self.sequence).exists() {
+            self.sequence += 1;
+        }
+        if let Err(error) = std::fs::rename(&self.place.file, self.place.old(self.sequence)) {
+            self.rotate_after = Some(Instant::now() + ROTATION_PAUSE);
+            return Err(error);
+        }
+        let _ = std::fs::rename(self.place.times(), self.place.old_times(self.sequence));
+        // If this fails, the next look makes the file.
+        let _ = self.reopen();
+        Ok(())
+    }
+
+    /// Empties the file and deletes its older parts.
+    pub(super) fn flush(&mut self, names: &NameLock) -> io::Result<()> {
+        let _names = names.write().unwrap_or_else(PoisonError::into_inner);
+        for sequence in self.place.olds()?.into_keys() {
+            self.place.remove_old(sequence)?;
+        }
+        if self.place.file.is_file() {
+            self.reopen()?;
+            if let Some(open) = &self.open {
+                open.file.set_len(0)?;
+                let meta = open.file.metadata()?;
+                self.begin_part(&meta);
+            }
+            (self.len, self.at_line_start) = (0, None);
+        }
+        Ok(())
+    }
+}
+
+/// Opens a log file for writing, and makes it and its folders.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    match open_once(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(folder) = path.parent() {
+                super::service::make_folder(folder)?;
+            }
+            open_once(path)
+        }
+        opened => opened,
+    }
+}
+
+fn open_once(path: &Path) -> io::Result<File> {
+    // Never O_APPEND: splice(2) refuses it. O_NONBLOCK matters for terminals and pipes alone.
+    let flags = OFlags::CREATE | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mode = Mode::RUSR | Mode::WUSR;
+    let open = |access| rustix::fs::open(path, flags | access, mode);
+    refuse_foreign_link(path)?;
+    match open(OFlags::RDWR) {
+        Err(Errno::ACCESS) => Ok(open(OFlags::WRONLY)?.into()),
+        opened => Ok(opened?.into()),
+    }
+}
+
+/// A link that another user made must not lead our writes to a file of ours; one of root or of us is meant so.
+fn refuse_foreign_link(path: &Path) -> io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_symlink() && meta.uid() != 0 && meta.uid() != rustix::process::geteuid().as_raw() => {
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is a symbolic link that belongs to another user"))
+        }
+        _ => Ok(()),
+    }
+}
+
