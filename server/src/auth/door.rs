@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use app::model::Time;
 
 use super::limit::Limiter;
 use super::throttle::Throttle;
 use super::{Error, LINK_KEPT, Principal, Role, SESSION_IDLE, SESSION_KEPT, Settings, Via, secret};
-use crate::history::{AuditEntry, SecretHash, SessionRecord, State, TokenRecord};
+use crate::history::{AuditEntry, SecretHash, SessionRecord, State, TokenRecord, now};
 
 /// How often it is written down that a token or session is in use.
 const TOUCH: Duration = Duration::from_secs(60);
@@ -290,12 +290,6 @@ fn is_past(time: Time, age: Duration, at: Time) -> bool {
 
 fn later(time: Time, by: Duration) -> Time {
     time + i64::try_from(by.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// The wall clock: what is kept has to hold over restarts.
-fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

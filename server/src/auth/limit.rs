@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// No more buckets than this. Those that are full again are forgotten first, which changes nothing.
-const BUCKETS: usize = 4096;
+const BUCKETS: usize = 1024;
 
 /// A rate: so many at once, then so many each second.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -130,12 +130,12 @@ impl Database {
     pub(super) fn earlier(&mut self, from: i64, day: Time) -> Result<Earlier, Error> {
         let transaction = self.connection.transaction()?;
         let mut found: HashMap<Series, Vec<Sample>> = HashMap::new();
-        for (id, series, minute, samples) in last_minutes(&transaction)? {
-            if let Some(summary) = minutes::sum_up(&samples) {
-                minutes::write(&transaction, id, &summary)?;
+        for stored in last_minutes(&transaction)? {
+            if let Some(summary) = minutes::sum_up(&stored.samples) {
+                minutes::write(&transaction, stored.id, &summary)?;
             }
-            if minute >= from {
-                found.entry(series).or_default().extend(samples);
+            if stored.minute >= from {
+                found.entry(stored.series).or_default().extend(stored.samples);
             }
         }
         let day = events::of_a_day(&transaction, day)?;
@@ -163,8 +163,16 @@ pub(super) fn find(connection: &Connection, series: &Series) -> rusqlite::Result
     statement.query_row(params![kind, name], |row| row.get(0)).optional()
 }
 
-/// The last minutes of samples that were written, with number and name of the series.
-fn last_minutes(connection: &Connection) -> rusqlite::Result<Vec<(i64, Series, i64, Vec<Sample>)>> {
+/// A row of samples.
+struct StoredMinute {
+    id: i64,
+    series: Series,
+    minute: i64,
+    samples: Vec<Sample>,
+}
+
+/// The last minutes of samples that were written, oldest first.
+fn last_minutes(connection: &Connection) -> rusqlite::Result<Vec<StoredMinute>> {
     let sql = "SELECT series.id, series.kind, series.name, raw.minute, raw.samples FROM raw JOIN series ON series.id = raw.series
                WHERE raw.minute >= (SELECT max(minute) FROM raw) - ?1 ORDER BY raw.minute";
     let mut statement = connection.prepare(sql)?;
@@ -174,7 +182,7 @@ fn last_minutes(connection: &Connection) -> rusqlite::Result<Vec<(i64, Series, i
         let name: String = row.get(2)?;
         let (minute, bytes): (i64, Vec<u8>) = (row.get(3)?, row.get(4)?);
         if let (Some(series), Some(samples)) = (Series::from_parts(row.get(1)?, &name), raw::decode(minute, &bytes)) {
-            found.push((row.get(0)?, series, minute, samples));
+            found.push(StoredMinute { id: row.get(0)?, series, minute, samples });
         }
     }
     Ok(found)

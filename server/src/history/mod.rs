@@ -67,7 +67,7 @@ impl Default for Settings {
 }
 
 /// The wall clock: what is stored is read by people and by the next start.
-fn now() -> Time {
+pub(crate) fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use app::model::{AppMetrics, Event, HostTrend, Time, Trend};
 use bytes::Bytes;
@@ -187,10 +187,17 @@ impl History {
 
     fn wait_for(&self, message: impl FnOnce(SyncSender<()>) -> Message) {
         let (done, is_done) = sync_channel(1);
-        if self.writer.send(message(done)).is_ok() {
-            // A disk that takes longer than this would take for ever.
-            let _ = is_done.recv_timeout(PATIENCE);
+        // A disk that takes longer than this would take for ever.
+        let deadline = Instant::now() + PATIENCE;
+        let mut message = message(done);
+        while let Err(TrySendError::Full(again)) = self.writer.try_send(message) {
+            if Instant::now() >= deadline {
+                return;
+            }
+            message = again;
+            thread::sleep(Duration::from_millis(20));
         }
+        let _ = is_done.recv_timeout(deadline.saturating_duration_since(Instant::now()));
     }
 
     fn read<T>(&self, query: impl FnOnce(&rusqlite::Connection) -> Result<T, Error>) -> Result<T, Error> {
