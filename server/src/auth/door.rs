@@ -25,6 +25,8 @@ struct Inner {
     known: RwLock<Known>,
     limiter: Limiter,
     throttle: Throttle,
+    /// Held by the one who looks for an unknown token on the disk, so that a flood of them takes one thread.
+    looking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +45,7 @@ impl Auth {
         let sessions = state.sessions()?.into_iter().map(|session| (session.secret_hash, session)).collect();
         let known = RwLock::new(Known { tokens, sessions });
         let (limiter, throttle) = (Limiter::new(settings.control_rate), Throttle::new(Instant::now()));
-        Ok(Self(Arc::new(Inner { state, settings, known, limiter, throttle })))
+        Ok(Self(Arc::new(Inner { state, settings, known, limiter, throttle, looking: tokio::sync::Mutex::default() })))
     }
 
     /// What was set.
@@ -87,6 +89,7 @@ impl Auth {
 
     async fn find_token(&self, id: &str) -> Option<TokenRecord> {
         let wanted = id.to_owned();
+        let _alone = self.0.looking.lock().await;
         let found = self.disk(move |state| state.token(&wanted)).await;
         let record = found.inspect_err(|error| tracing::error!("failed to {error}")).ok()??;
         self.write().tokens.insert(record.id.clone(), record.clone());

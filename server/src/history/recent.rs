@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use app::model::{Event, HostTrend, Overview, Time, Trend};
 
+use super::database::Earlier;
 use super::day::Days;
 use super::sample::{MINUTE_MS, Sample, Series, Summary, Tick, fold};
 
@@ -47,14 +48,20 @@ impl Recent {
         self.unwritten.retain(|one| (one - minute).abs() <= MINUTES);
     }
 
-    /// Puts samples of an earlier life before those of this one.
-    pub(super) fn add_earlier(&mut self, series: Series, earlier: Vec<Sample>) {
-        let samples = self.series.entry(series).or_default();
-        let first = samples.front().map_or(i64::MAX, |sample| sample.time);
-        for sample in earlier.into_iter().rev().filter(|sample| sample.time < first) {
-            samples.push_front(sample);
-            self.unwritten.insert(sample.minute());
+    /// Puts what an earlier life left before what this one has seen.
+    pub(super) fn begin(&mut self, earlier: Earlier) {
+        for (series, samples) in earlier.samples {
+            let own = self.series.entry(series).or_default();
+            let first = own.front().map_or(i64::MAX, |sample| sample.time);
+            for sample in samples.into_iter().rev().filter(|sample| sample.time < first) {
+                own.push_front(sample);
+                self.unwritten.insert(sample.minute());
+            }
         }
+        let first = self.events.front().map_or(u64::MAX, |event| event.id);
+        self.days = Days::default();
+        earlier.day.iter().filter(|event| event.id < first).for_each(|event| self.days.apply(event));
+        self.events.iter().for_each(|event| self.days.apply(event));
     }
 
     /// The database that had it is gone: all of it is to be written again.
@@ -104,14 +111,6 @@ impl Recent {
     /// The latest events, oldest first.
     pub(super) fn events(&self) -> impl DoubleEndedIterator<Item = &Arc<Event>> {
         self.events.iter()
-    }
-
-    /// Makes the days anew: from events of an earlier life, oldest first, and those of this one.
-    pub(super) fn begin_days(&mut self, earlier: &[Event]) {
-        self.days = Days::default();
-        let first = self.events.front().map_or(u64::MAX, |event| event.id);
-        earlier.iter().filter(|event| event.id < first).for_each(|event| self.days.apply(event));
-        self.events.iter().for_each(|event| self.days.apply(event));
     }
 
     /// The recent past of an app.

@@ -158,3 +158,43 @@ pub(super) fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.push(ending);
     name.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIRST: &str = "CREATE TABLE a (x INTEGER) STRICT; INSERT INTO a VALUES (1);";
+
+    #[test]
+    fn each_step_is_taken_once_and_one_that_fails_leaves_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.db");
+        let rows =
+            |connection: &Connection| connection.query_row("SELECT count(*) FROM a", [], |row| row.get::<_, i64>(0)).unwrap();
+        let mut connection = open(&path, Durability::Full).unwrap();
+        for _ in 0..2 {
+            migrate(&mut connection, &path, &[FIRST]).unwrap();
+            assert_eq!((rows(&connection), schema(&connection).unwrap()), (1, 1));
+        }
+        migrate(&mut connection, &path, &[FIRST, "INSERT INTO a VALUES (2); INSERT INTO nowhere VALUES (1);"]).unwrap_err();
+        assert_eq!((rows(&connection), schema(&connection).unwrap()), (1, 1));
+        migrate(&mut connection, &path, &[FIRST, "INSERT INTO a VALUES (2)"]).unwrap();
+        assert_eq!((rows(&connection), schema(&connection).unwrap()), (2, 2));
+        assert!(matches!(migrate(&mut connection, &path, &[FIRST]), Err(Error::Newer { found: 2, known: 1, .. })));
+    }
+
+    #[test]
+    fn this_sqlite_has_the_fix_for_the_reset_of_the_write_ahead_log() {
+        // Before 3.51.3 two connections could corrupt a database: https://sqlite.org/wal.html#walresetbug
+        assert!(rusqlite::version_number() >= 3_051_003, "{}", rusqlite::version());
+    }
+
+    #[test]
+    fn a_copy_that_cannot_be_made_leaves_nothing() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("junk.db"), b"this is no database ".repeat(500)).unwrap();
+        copy(&home.path().join("junk.db"), &home.path().join("copy.db")).unwrap_err();
+        copy(&home.path().join("none.db"), &home.path().join("copy.db")).unwrap_err();
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+}

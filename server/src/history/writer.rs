@@ -68,6 +68,8 @@ pub(super) struct Writer {
     documents: Vec<(Time, Bytes)>,
     /// Is it known, and told, that nothing can be written?
     is_away: bool,
+    /// Was it read what an earlier life left?
+    has_begun: bool,
     flush_at: Instant,
     retry_at: Instant,
     tidy_at: Instant,
@@ -78,7 +80,19 @@ impl Writer {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         let at = Instant::now();
         let (events, documents) = (Vec::new(), Vec::new());
-        Self { shared, database: None, events, documents, is_away: false, flush_at: at, retry_at: at, tidy_at: at, check_at: at }
+        let (is_away, has_begun) = (false, false);
+        Self {
+            shared,
+            database: None,
+            events,
+            documents,
+            is_away,
+            has_begun,
+            flush_at: at,
+            retry_at: at,
+            tidy_at: at,
+            check_at: at,
+        }
     }
 
     /// Works until it is closed, or nobody is left who could send.
@@ -182,16 +196,14 @@ impl Writer {
         }
     }
 
-    fn try_open(&self) -> Result<Database, Error> {
+    fn try_open(&mut self) -> Result<Database, Error> {
         let mut database = Database::open(&self.shared.path, self.shared.settings.max_bytes)?;
         let now = now();
         let earlier = database.earlier(now.ms().div_euclid(MINUTE_MS) - MINUTES, Time(before(now, DAY)))?;
-        let mut recent = lock(&self.shared.recent);
-        for (series, samples) in earlier.samples {
-            recent.add_earlier(series, samples);
+        // Later, memory knows more than the database.
+        if !std::mem::replace(&mut self.has_begun, true) {
+            lock(&self.shared.recent).begin(earlier);
         }
-        recent.begin_days(&earlier.day);
-        drop(recent);
         Ok(database)
     }
 

@@ -269,7 +269,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let layout = Layout::new(home.path());
         std::fs::create_dir_all(&layout.logs).unwrap();
-        let others = ["api-2-out.000001.log", "my-api-out.000001.log", "api-out.1.log", "api-out.000x01.log", "api-out.000003.log.bz2"];
+        let others =
+            ["api-2-out.000001.log", "my-api-out.000001.log", "api-out.1.log", "api-out.000x01.log", "api-out.000003.log.bz2"];
         for name in ["api-out.log", "api-out.000001.log.gz", "api-out.000001.log", "api-out.1234567.log"].iter().chain(&others) {
             std::fs::write(layout.logs.join(name), "").unwrap();
         }

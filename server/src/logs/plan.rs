@@ -41,10 +41,12 @@ pub(super) enum Step {
 /// Decides.
 pub(super) fn next(file: File, head: Head<'_>) -> Step {
     let bytes = head.bytes;
-    if file.max > 0 && file.len > 0 && ((file.at_line_start && file.len >= file.max) || file.len >= file.max + LINE_LIMIT as u64) {
+    if file.max > 0 && file.len > 0 && ((file.at_line_start && file.len >= file.max) || file.len >= file.max + LINE_LIMIT as u64)
+    {
         return Step::Rotate;
     }
-    let room = if file.max == 0 { bytes.len() } else { usize::try_from(file.max.saturating_sub(file.len)).unwrap_or(bytes.len()) };
+    let room =
+        if file.max == 0 { bytes.len() } else { usize::try_from(file.max.saturating_sub(file.len)).unwrap_or(bytes.len()) };
     let mut count = bytes.len();
     if count > room {
         if let Some(end) = memrchr(b'\n', &bytes[..room]) {

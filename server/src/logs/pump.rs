@@ -75,7 +75,12 @@ pub(super) struct Pump {
 }
 
 impl Pump {
-    pub(super) fn new(layout: Layout, names: Arc<NameLock>, notices: Notices, tidier: mpsc::Sender<tidy::Job>) -> io::Result<(Self, Sender)> {
+    pub(super) fn new(
+        layout: Layout,
+        names: Arc<NameLock>,
+        notices: Notices,
+        tidier: mpsc::Sender<tidy::Job>,
+    ) -> io::Result<(Self, Sender)> {
         let (sender, requests) = mpsc::channel();
         let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;

@@ -106,7 +106,10 @@ impl Logs {
         for route in routes.into_iter().flatten() {
             match target::open(&route.file) {
                 Err(error) if !is_passing(&error) => {
-                    return Err(io::Error::new(error.kind(), format!("the log file {} cannot be opened: {error}", route.file.display())));
+                    return Err(io::Error::new(
+                        error.kind(),
+                        format!("the log file {} cannot be opened: {error}", route.file.display()),
+                    ));
                 }
                 _ => {}
             }

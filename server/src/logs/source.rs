@@ -99,7 +99,13 @@ impl Source {
     }
 
     /// Moves some bytes to the file. With a copy to be made, what was moved is what `scratch` has seen.
-    pub(super) fn pass(&mut self, target: &mut Target, scratch: &mut Scratch, names: &NameLock, now: Instant) -> Result<Pass, Trouble> {
+    pub(super) fn pass(
+        &mut self,
+        target: &mut Target,
+        scratch: &mut Scratch,
+        names: &NameLock,
+        now: Instant,
+    ) -> Result<Pass, Trouble> {
         let available = self.available();
         if available == 0 {
             self.partial_since = None;

@@ -278,4 +278,3 @@ fn refuse_foreign_link(path: &Path) -> io::Result<()> {
         _ => Ok(()),
     }
 }
-

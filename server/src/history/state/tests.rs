@@ -183,3 +183,14 @@ fn the_audit_log_only_grows() {
     assert_eq!(log.iter().map(|entry| entry.object.as_str()).collect::<Vec<_>>(), ["app-3", "app-2"]);
     assert_eq!(log[0].actor, "ann [2J");
 }
+
+#[test]
+fn a_copy_is_made_before_the_schema_changes() {
+    let (home, state) = home();
+    state.put_app(&record("a", true)).unwrap();
+    backup::before_migration(&home.path().join(FILE), 1).unwrap();
+    let copy = Connection::open(home.path().join("backup/state-before-schema-2.db")).unwrap();
+    assert_eq!(copy.query_row("SELECT name FROM apps", [], |row| row.get::<_, String>(0)).unwrap(), "a");
+    // It is not one of the daily ones, which come and go.
+    assert!(backup::restore(&home.path().join("elsewhere.db")).unwrap().is_none());
+}
