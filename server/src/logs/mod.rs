@@ -5,8 +5,12 @@
 //! a byte is in the FIFO or in the file, never in memory, so that a kill at any moment loses and doubles nothing.
 
 mod archive;
+mod clean;
+mod cursor;
 mod fifo;
 mod names;
+mod page;
+mod part;
 mod plan;
 mod pump;
 mod scratch;
@@ -15,5 +19,11 @@ mod source;
 mod target;
 mod tidy;
 mod times;
+mod walk;
+
+#[cfg(test)]
+mod flow_tests;
+#[cfg(test)]
+mod kill_tests;
 
 pub use service::{Logs, Outputs};

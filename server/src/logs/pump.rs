@@ -198,12 +198,14 @@ impl Pump {
         };
         match pass {
             Pass::Moved(count) => {
-                source.count(count);
                 if count > 0 && target.blocked.take().is_some() {
                     (self.notices)(format!("The log file {} is written again", target.place.name()));
                 }
                 if let Some(copy) = source.route.copy.clone() {
                     self.copy(&copy, count);
+                }
+                if let Some(source) = self.sources.get_mut(&id) {
+                    source.count(count);
                 }
             }
             Pass::Rotated => {
