@@ -11,7 +11,7 @@ use super::throttle::Throttle;
 use super::{Error, LINK_KEPT, Principal, Role, SESSION_IDLE, SESSION_KEPT, Settings, Via, secret};
 use crate::history::{AuditEntry, SecretHash, SessionRecord, State, TokenRecord, now};
 
-/// How often it is written down that a token or session is in use.
+/// How often it is written down that a token or session is in use. What another process revoked is noticed by then.
 const TOUCH: Duration = Duration::from_secs(60);
 
 /// Who may come in. Cheap to clone. What has to wait for the disk does so on a thread for that.
@@ -33,6 +33,13 @@ struct Inner {
 struct Known {
     tokens: HashMap<String, TokenRecord>,
     sessions: HashMap<SecretHash, SessionRecord>,
+}
+
+impl Known {
+    fn forget_token(&mut self, id: &String) {
+        self.tokens.remove(id);
+        self.sessions.retain(|_, session| session.token_id.as_ref() != Some(id));
+    }
 }
 
 impl Auth {
@@ -100,7 +107,12 @@ impl Auth {
         if let Some(record) = self.write().tokens.get_mut(&id) {
             record.last_used_at = Some(at);
         }
-        self.note(move |state| state.touch_token(&id, at));
+        self.note(move |auth| {
+            if !auth.0.state.touch_token(&id, at)? {
+                auth.write().forget_token(&id);
+            }
+            Ok(())
+        });
     }
 
     /// Every token, with the hash of its secret.
@@ -120,9 +132,7 @@ impl Auth {
         for TokenRecord { id, .. } in &ids {
             let gone = id.clone();
             self.disk(move |state| state.remove_token(&gone)).await?;
-            let mut known = self.write();
-            known.tokens.remove(id);
-            known.sessions.retain(|_, session| session.token_id.as_ref() != Some(id));
+            self.write().forget_token(id);
         }
         Ok(ids.len())
     }
@@ -192,7 +202,12 @@ impl Auth {
                 session.last_seen_at = at;
             }
             let hash = *hash;
-            self.note(move |state| state.touch_session(&hash, at));
+            self.note(move |auth| {
+                if !auth.0.state.touch_session(&hash, at)? {
+                    auth.write().sessions.remove(&hash);
+                }
+                Ok(())
+            });
         }
         Some(Principal { role: Role::from_word(&session.role)?, name: session.name.into(), via: Via::Session(*hash) })
     }
@@ -254,10 +269,10 @@ impl Auth {
     }
 
     /// Does something with the state soon. It is no loss if it fails.
-    fn note(&self, work: impl FnOnce(&State) -> Result<(), crate::history::Error> + Send + 'static) {
-        let state = self.0.state.clone();
+    fn note(&self, work: impl FnOnce(&Self) -> Result<(), crate::history::Error> + Send + 'static) {
+        let auth = self.clone();
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
-        runtime.spawn_blocking(move || work(&state).inspect_err(|error| tracing::warn!("failed to {error}")));
+        runtime.spawn_blocking(move || work(&auth).inspect_err(|error| tracing::warn!("failed to {error}")));
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {

@@ -24,7 +24,7 @@ const STEPS: &[&str] = &["
         instance INTEGER,
         body TEXT NOT NULL
     ) STRICT;
-    CREATE INDEX events_of_app ON events (app, kind);
+    CREATE INDEX events_of_app ON events (app);
     CREATE TABLE series (
         id INTEGER PRIMARY KEY,
         kind INTEGER NOT NULL,

@@ -226,23 +226,26 @@ impl Writer {
     fn failed(&mut self, error: &Error) {
         self.flush_at = Instant::now() + RETRY;
         match error.trouble() {
+            Trouble::Busy | Trouble::Full if self.database.is_none() => self.go_without(error),
             Trouble::Busy => {}
             Trouble::Full => self.tidy_at = Instant::now(),
             Trouble::Damaged if self.database.is_some() => {
                 self.database = None;
                 match self.set_aside(error) {
                     Ok(()) => return self.open(),
-                    Err(error) => self.shared.readers.away(&error.to_string()),
+                    Err(error) => self.go_without(&error),
                 }
             }
-            _ => {
-                self.database = None;
-                self.shared.readers.away(&format!("qd runs without it for now, because it failed to {error}"));
-            }
+            _ => self.go_without(error),
         }
         if !std::mem::replace(&mut self.is_away, true) {
             self.tell(format!("the history is not written for now: failed to {error}; it is tried again every few seconds"));
         }
+    }
+
+    fn go_without(&mut self, error: &Error) {
+        self.database = None;
+        self.shared.readers.away(&format!("qd runs without it for now, because it failed to {error}"));
     }
 
     fn is_back(&mut self) {

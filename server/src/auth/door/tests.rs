@@ -44,6 +44,21 @@ async fn a_token_that_another_process_made_is_found() {
 }
 
 #[tokio::test]
+async fn a_token_that_another_process_revoked_is_soon_refused() {
+    let (home, auth) = home();
+    let token = auth.create_token("cli", Role::Admin).await.unwrap();
+    open(&home).revoke_token("cli").await.unwrap();
+    // The first use is written down, which shows that the token is gone.
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while auth.token(&token).await.is_some() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
 async fn no_secret_is_stored() {
     let (home, auth) = home();
     let token = auth.create_token("ci", Role::Admin).await.unwrap();

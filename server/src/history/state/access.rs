@@ -76,13 +76,12 @@ impl State {
         Ok(())
     }
 
-    /// Notes that a token was used.
+    /// Notes that a token was used. Answers whether there still is one.
     ///
     /// # Errors
     /// The database cannot be written.
-    pub fn touch_token(&self, id: &str, now: Time) -> Result<(), Error> {
-        self.lock().execute("UPDATE tokens SET last_used_at = ?2 WHERE id = ?1", params![id, now.ms()])?;
-        Ok(())
+    pub fn touch_token(&self, id: &str, now: Time) -> Result<bool, Error> {
+        Ok(self.lock().execute("UPDATE tokens SET last_used_at = ?2 WHERE id = ?1", params![id, now.ms()])? > 0)
     }
 
     /// Removes a token and the sessions that began with it. Answers whether there was one.
@@ -119,14 +118,13 @@ impl State {
         Ok(transaction.commit()?)
     }
 
-    /// Notes that a session was seen.
+    /// Notes that a session was seen. Answers whether there still is one.
     ///
     /// # Errors
     /// The database cannot be written.
-    pub fn touch_session(&self, secret_hash: &SecretHash, now: Time) -> Result<(), Error> {
+    pub fn touch_session(&self, secret_hash: &SecretHash, now: Time) -> Result<bool, Error> {
         let update = "UPDATE sessions SET last_seen_at = ?2 WHERE secret_hash = ?1";
-        self.lock().execute(update, params![secret_hash, now.ms()])?;
-        Ok(())
+        Ok(self.lock().execute(update, params![secret_hash, now.ms()])? > 0)
     }
 
     /// Ends a session.

@@ -83,6 +83,22 @@ fn one_that_another_process_locks_is_written_later() {
 }
 
 #[test]
+fn one_that_is_locked_from_the_start_is_read_from_memory_until_it_is_free() {
+    let mut bench = Bench::new(Settings::default());
+    bench.writer.database = None;
+    let other = Connection::open(bench.folder.path().join("history.db")).unwrap();
+    other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; CREATE TABLE mine (x)").unwrap();
+    bench.record(1, "");
+    bench.again();
+    assert_eq!(bench.said().len(), 1);
+    assert!(matches!(bench.writer.shared.readers.read(|_| Ok(())), Err(Error::Away(_))));
+    drop(other);
+    bench.again();
+    assert_eq!(bench.stored(), [1]);
+    assert_eq!(bench.said(), ["the history is written again; nothing was lost"]);
+}
+
+#[test]
 fn a_full_disk_keeps_the_newest_in_memory_and_recovers() {
     let mut bench = Bench::new(Settings::default());
     bench.record(1, "");
