@@ -1,1 +1,41 @@
-fn main() {}
+//! `cargo xtask …`: builds, runs, tests and measures Quarterdeck. It needs Rust, Node and a package manager, and gets the rest.
+
+mod build;
+mod demo;
+mod site;
+mod tools;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const HELP: &str = "\
+usage: cargo xtask COMMAND
+
+  build [--debug]   the dashboard and the binary: leaves one self-contained target/release/qd
+  demo              builds, and runs the nine services of examples/translation-stack
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match run(&words.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> Result<ExitCode> {
+    match words {
+        ["build"] => build::build(build::Kind::Release).map(|_| ExitCode::SUCCESS),
+        ["build", "--debug"] => build::build(build::Kind::Debug).map(|_| ExitCode::SUCCESS),
+        ["demo", rest @ ..] => demo::demo(rest),
+        ["help" | "--help" | "-h"] | [] => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => bail!("what should `{}` mean?\n\n{HELP}", words.join(" ")),
+    }
+}
