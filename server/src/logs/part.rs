@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::sync::PoisonError;
 
 use rustix::fs::OFlags;
+use rustix::io::Errno;
 
 use super::archive::Archive;
 use super::names::Place;
@@ -45,7 +46,7 @@ impl Part {
             Ok(file) => Some((file.metadata()?, file)).filter(|(meta, _)| meta.is_file()),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
             // A device without another side, such as a pipe that nobody reads.
-            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => None,
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::NXIO) => None,
             Err(error) => return Err(error),
         };
         let (len, changed) = file.as_ref().map_or((0, 0), |(meta, _)| (meta.len(), changed(meta)));

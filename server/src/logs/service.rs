@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use app::model::{AppSpec, LogStream};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use tokio::sync::oneshot;
 
 use super::names::Layout;
@@ -25,7 +26,8 @@ const SIZE_AGE: Duration = Duration::from_secs(10);
 
 pub(super) const STREAMS: [LogStream; 2] = [LogStream::Stdout, LogStream::Stderr];
 
-/// The logs of a node. Clones are handles to the same; the threads end with the last of them.
+/// The logs of a node. Clones are handles to the same. The threads end with the last of them, which
+/// blocks for up to a second while what waits in the FIFOs goes to the files.
 #[derive(Clone)]
 pub struct Logs {
     pub(super) shared: Arc<Shared>,
@@ -194,9 +196,8 @@ fn null() -> io::Result<OwnedFd> {
 
 /// Does this go away by itself, so that an app may be started nonetheless?
 fn is_passing(error: &io::Error) -> bool {
-    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull, WouldBlock};
-    matches!(error.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem | WouldBlock)
-        || [libc::EIO, libc::EMFILE, libc::ENFILE].into_iter().any(|code| error.raw_os_error() == Some(code))
+    const PASSING: [Errno; 7] = [Errno::AGAIN, Errno::DQUOT, Errno::IO, Errno::MFILE, Errno::NFILE, Errno::NOSPC, Errno::ROFS];
+    Errno::from_io_error(error).is_some_and(|error| PASSING.contains(&error))
 }
 
 /// Makes a folder and those above it, for the owner alone.
