@@ -1,7 +1,7 @@
 //! From the hands of a writer to files and pages, with real FIFOs.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -76,8 +76,12 @@ fn files(outputs: Outputs) -> (File, File) {
 
 /// All that a file and its older parts hold, oldest first.
 pub(super) fn everything(folder: &Path, stem: &str) -> Vec<Vec<u8>> {
-    let mut parts: Vec<(String, PathBuf)> = fs::read_dir(folder)
-        .unwrap()
+    // A part may be compressed while we look: then look again.
+    (0..100).find_map(|_| parts(folder, stem).ok()).unwrap()
+}
+
+fn parts(folder: &Path, stem: &str) -> io::Result<Vec<Vec<u8>>> {
+    let mut parts: Vec<(String, PathBuf)> = fs::read_dir(folder)?
         .flatten()
         .map(|entry| (entry.file_name().into_string().unwrap(), entry.path()))
         .filter(|(name, _)| name.starts_with(stem))
@@ -85,16 +89,13 @@ pub(super) fn everything(folder: &Path, stem: &str) -> Vec<Vec<u8>> {
     // `x.000001.log` stands before `x.log`, and the plain form before the compressed one.
     parts.sort();
     parts.dedup_by(|second, first| second.0 == format!("{}.gz", first.0));
-    parts
-        .into_iter()
-        .map(|(name, path)| {
-            let mut bytes = Vec::new();
-            let mut file = File::open(path).unwrap();
-            if name.ends_with(".gz") { MultiGzDecoder::new(file).read_to_end(&mut bytes) } else { file.read_to_end(&mut bytes) }
-                .unwrap();
-            bytes
-        })
-        .collect()
+    let read = |(name, path): (String, PathBuf)| {
+        let mut bytes = Vec::new();
+        let mut file = File::open(path)?;
+        if name.ends_with(".gz") { MultiGzDecoder::new(file).read_to_end(&mut bytes) } else { file.read_to_end(&mut bytes) }?;
+        Ok(bytes)
+    };
+    parts.into_iter().map(read).collect()
 }
 
 /// Length of a line of `flood`, in bytes.

@@ -29,6 +29,8 @@ pub(super) struct Route {
     pub(super) file: PathBuf,
     /// A second one that gets a copy.
     pub(super) copy: Option<PathBuf>,
+    /// Do other instances write to the file, now or soon?
+    pub(super) shared: bool,
 }
 
 impl Layout {
@@ -44,12 +46,12 @@ impl Layout {
 
     /// The file of a stream; none if it is thrown away.
     pub(super) fn file(&self, spec: &AppSpec, index: u32, stream: LogStream) -> Option<PathBuf> {
-        let (setting, word) = match stream {
-            LogStream::Stdout => (&spec.out_file, "out"),
-            LogStream::Stderr => (&spec.error_file, "error"),
+        let word = match stream {
+            LogStream::Stdout => "out",
+            LogStream::Stderr => "error",
         };
-        match setting {
-            LogFile::Home if shares_files(spec) || spec.instances <= 1 => {
+        match setting(spec, stream) {
+            LogFile::Home if spec.merge_logs || spec.instances <= 1 => {
                 Some(self.logs.join(format!("{}-{word}.log", safe_name(&spec.name))))
             }
             LogFile::Home => Some(self.logs.join(format!("{}-{word}-{index}.log", safe_name(&spec.name)))),
@@ -61,10 +63,11 @@ impl Layout {
     /// Where the bytes of a stream go. With `log_file` alone, they go there.
     pub(super) fn route(&self, spec: &AppSpec, index: u32, stream: LogStream) -> Option<Route> {
         let both = spec.log_file.as_deref().and_then(custom);
+        let shared = spec.instances > 1 && (spec.merge_logs || *setting(spec, stream) != LogFile::Home);
         match (self.file(spec, index, stream), both) {
             (None, None) => None,
-            (None, Some(file)) => Some(Route { file, copy: None }),
-            (Some(file), both) => Some(Route { copy: both.filter(|both| *both != file), file }),
+            (None, Some(file)) => Some(Route { file, copy: None, shared }),
+            (Some(file), both) => Some(Route { copy: both.filter(|both| *both != file), file, shared }),
         }
     }
 
@@ -80,9 +83,11 @@ impl Layout {
     }
 }
 
-/// Do several instances write to one file?
-pub(super) fn shares_files(spec: &AppSpec) -> bool {
-    spec.instances > 1 && spec.merge_logs
+fn setting(spec: &AppSpec, stream: LogStream) -> &LogFile {
+    match stream {
+        LogStream::Stdout => &spec.out_file,
+        LogStream::Stderr => &spec.error_file,
+    }
 }
 
 fn custom(path: &str) -> Option<PathBuf> {
@@ -259,9 +264,15 @@ mod tests {
         let route = layout.route(&both, 0, LogStream::Stdout).unwrap();
         assert_eq!((route.file, route.copy), ("/h/logs/a-out.log".into(), Some("/both.log".into())));
         let alone = AppSpec { out_file: LogFile::Discard, ..both.clone() };
-        assert_eq!(layout.route(&alone, 0, LogStream::Stdout).unwrap(), Route { file: "/both.log".into(), copy: None });
+        assert_eq!(
+            layout.route(&alone, 0, LogStream::Stdout).unwrap(),
+            Route { file: "/both.log".into(), copy: None, shared: false }
+        );
         let same = AppSpec { out_file: LogFile::Path("/both.log".into()), ..both };
-        assert_eq!(layout.route(&same, 0, LogStream::Stdout).unwrap(), Route { file: "/both.log".into(), copy: None });
+        assert_eq!(
+            layout.route(&same, 0, LogStream::Stdout).unwrap(),
+            Route { file: "/both.log".into(), copy: None, shared: false }
+        );
     }
 
     #[test]

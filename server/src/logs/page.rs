@@ -8,7 +8,6 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::clean::clean;
 use super::cursor::{self, Edge};
-use super::names::shares_files;
 use super::service::{Logs, STREAMS};
 use super::walk::{Budget, Position, RawLine, Step, Walk};
 use crate::control::{LogQuery, Refusal};
@@ -158,19 +157,14 @@ impl Logs {
         let mut lanes: Vec<Lane> = Vec::new();
         for (index, of) in instances.flat_map(|index| STREAMS.map(|of| (index, of))) {
             let Some(route) = layout.route(spec, index, of) else { continue };
-            if let Some(known) = files.iter().position(|file| *file == route.file) {
-                if let Some(lane) = lanes.get_mut(known)
-                    && lane.index != Some(index)
-                {
-                    lane.index = None;
-                }
+            if files.contains(&route.file) {
                 continue;
             }
             let place = layout.place(route.file.clone());
             let mark = place.mark();
             let walk = Walk::open(place, &self.shared.names)?;
             let (origin, bound) = (walk.at, walk.at);
-            let index = (!shares_files(spec)).then_some(index);
+            let index = (!route.shared).then_some(index);
             files.push(route.file);
             lanes.push(Lane { stream: of, index, mark, walk, origin, bound, head: None, ended: false });
         }

@@ -15,7 +15,7 @@ use super::target::{NameLock, Target};
 /// At most so many bytes are moved in one turn, so that one that floods holds up nobody.
 const TURN: usize = 256 << 10;
 /// How long a line without its end waits before it goes to a file that has other writers.
-const PARTIAL: Duration = Duration::from_millis(250);
+const PARTIAL: Duration = Duration::from_secs(1);
 /// Pause before a terminal or pipe that took nothing is tried again.
 const DEVICE_PAUSE: Duration = Duration::from_millis(20);
 
@@ -112,7 +112,7 @@ impl Source {
             return Ok(Pass::Empty);
         }
         target.look(names)?;
-        let shared = target.users > 1;
+        let shared = self.route.shared || target.users > 1;
         if target.splices && !shared && self.route.copy.is_none() && target.has_room(TURN as u64) {
             match target.splice(self.fifo.as_fd(), TURN, None) {
                 // This file system, or a terminal, knows no splice.
