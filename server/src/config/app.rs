@@ -104,10 +104,7 @@ impl Surroundings<'_> {
         spec.shell = command.shell;
         spec.script = command.script;
         spec.args = command.args;
-        match spec.shell && !more_args.is_empty() {
-            true => spec.script = format!("{} {}", spec.script, shell_words::join(&more_args)),
-            false => spec.args.extend(more_args),
-        }
+        spec.args.extend(more_args);
         Some(command.name)
     }
 
@@ -260,7 +257,7 @@ fn read_rest(entry: &mut Entry, spec: &mut AppSpec) {
 fn rotation(entry: &mut Entry, default: Rotation) -> Rotation {
     Rotation {
         max_bytes: entry.read("max_size", size::positive).unwrap_or(default.max_bytes),
-        keep: entry.read("retain", number::count).unwrap_or(default.keep),
+        keep: entry.read("retain", number::count_or_all).unwrap_or(default.keep),
         compress: entry.read("compress", value::switch).unwrap_or(default.compress),
     }
 }

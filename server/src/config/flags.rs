@@ -211,3 +211,80 @@ pub fn script(
     }
     findings.finish(read.spec).map(|(spec, _)| spec)
 }
+
+#[cfg(test)]
+mod tests {
+    use app::model::{EnvBlock, Interpreter, LogFile};
+    use clap::{Args, FromArgMatches};
+
+    use super::*;
+
+    fn parse(words: &[&str]) -> ScriptFlags {
+        let command = ScriptFlags::augment_args(clap::Command::new("start").no_binary_name(true));
+        ScriptFlags::from_arg_matches(&command.try_get_matches_from(words).unwrap()).unwrap()
+    }
+
+    fn start(name: &str, args: &[&str], words: &[&str]) -> Result<AppSpec, ConfigErrors> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("mine.js"), "").unwrap();
+        let environment = EnvBlock::from([("PATH".to_owned(), "/bin".to_owned())]);
+        let args: Vec<String> = args.iter().map(|arg| (*arg).to_owned()).collect();
+        script(name, &args, &parse(words), folder.path(), &LoadOptions { environment, ..LoadOptions::default() })
+    }
+
+    #[test]
+    fn a_script_with_arguments() {
+        let spec = start("mine.js", &["--one", "two words"], &["--name", "it", "-i", "-1", "--watch"]).unwrap();
+        assert_eq!((spec.name.as_str(), spec.script.as_str()), ("it", "mine.js"));
+        assert_eq!(spec.args, ["--one", "two words"]);
+        assert_eq!(spec.watch.map(|watch| watch.paths), Some(vec![spec.cwd]));
+        assert_eq!(start("./mine.js", &[], &[]).unwrap().name, "mine");
+        assert_eq!(start("sh -c 'exit 3'", &[], &[]).unwrap().args, ["-c", "exit 3"]);
+    }
+
+    #[test]
+    fn flags() {
+        let words = [
+            "--interpreter=none",
+            "--max-memory-restart=300M",
+            "--cron=0 3 * * *",
+            "--no-autorestart",
+            "--namespace=shop",
+            "-o",
+            "o.log",
+            "-e",
+            "/dev/null",
+            "--node-args=--inspect --x",
+            "--kill-timeout=5s",
+            "--stop-exit-codes=0,3",
+            "--no-treekill",
+            "--time",
+            "--watch=lib",
+            "--ignore-watch=x",
+            "--ignore-watch=y",
+            "--max-restarts=3",
+            "--stop-signal=TERM",
+            "--port=80",
+            "--filter-env=AWS",
+        ];
+        let spec = start("mine.js", &[], &words).unwrap();
+        assert_eq!(spec.interpreter, Interpreter::None);
+        assert_eq!((spec.max_memory_restart, spec.kill_timeout_ms, spec.max_restarts), (Some(300 << 20), 5000, 3));
+        assert_eq!((spec.cron_restart.as_deref(), spec.autorestart, spec.treekill), (Some("0 3 * * *"), false, false));
+        assert_eq!((spec.namespace.as_str(), spec.stop_signal.as_str(), spec.env_port()), ("shop", "SIGTERM", Some(80)));
+        assert_eq!((spec.out_file, spec.error_file), (LogFile::Path(format!("{}/o.log", spec.cwd)), LogFile::Discard));
+        assert_eq!((spec.interpreter_args, spec.stop_exit_codes), (vec!["--inspect".to_owned(), "--x".into()], vec![0, 3]));
+        assert_eq!(spec.watch.map(|watch| watch.ignore), Some(vec!["x".to_owned(), "y".into()]));
+        assert!(spec.log_date_format.is_some());
+    }
+
+    #[test]
+    fn mistakes() {
+        let told = start("mine.js", &[], &["--instances=many", "--kill-timeout=soon"]).unwrap_err();
+        assert_eq!(told.errors.len(), 2, "{told}");
+        for absent in ["./gone.js", "no-such-program-anywhere"] {
+            let told = start(absent, &[], &[]).unwrap_err().to_string();
+            assert!(told.contains(absent) && told.lines().count() == 1, "{told}");
+        }
+    }
+}

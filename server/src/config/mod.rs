@@ -14,6 +14,8 @@ mod load;
 mod paths;
 pub mod settings;
 mod source;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use finding::{ConfigErrors, Finding};

@@ -145,7 +145,7 @@ impl Settings {
         table.read("hosts", &mut settings.hosts, hosts::read);
         table.read("sample_every", &mut settings.sample_every, sample_every);
         table.read("logs.max_size", &mut settings.logs.max_bytes, size::positive);
-        table.read("logs.retain", &mut settings.logs.keep, number::count);
+        table.read("logs.retain", &mut settings.logs.keep, number::count_or_all);
         table.read("logs.compress", &mut settings.logs.compress, value::switch);
         table.read("history.raw", &mut settings.history.raw, duration::positive);
         table.read("history.minutes", &mut settings.history.minutes, duration::positive);

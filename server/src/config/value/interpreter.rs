@@ -7,28 +7,24 @@ use serde_json::Value;
 
 use super::{Read, text, wrong};
 
-/// By the ending of a script: the programs that run it, the first that `PATH` has (`lib/API/interpreter.json` of PM2 7).
-const BY_ENDING: &[(&str, &[&str])] = &[
-    ("sh", &["bash", "sh"]),
-    ("py", &["python", "python3"]),
-    ("rb", &["ruby"]),
-    ("php", &["php"]),
-    ("pl", &["perl"]),
-    ("js", &["node"]),
-    ("cjs", &["node"]),
-    ("mjs", &["node"]),
-    ("ts", &["bun"]),
-    ("tsx", &["bun"]),
-    ("coffee", &["coffee"]),
-    ("ls", &["lsc"]),
-];
-
-/// The programs that run a script with this ending, in the order in which they are to be looked for in `PATH`.
-/// Empty if the script is to be run as a program itself.
+/// The program that runs a script with this ending, as PM2 chooses (`lib/API/interpreter.json` of PM2 7).
+/// None if the ending tells nothing.
 #[must_use]
-pub fn by_ending(script: &str) -> &'static [&'static str] {
-    let ending = Path::new(script).extension().and_then(|ending| ending.to_str());
-    BY_ENDING.iter().find(|(one, _)| Some(*one) == ending).map_or(&[], |(_, programs)| programs)
+pub fn by_ending(script: &str) -> Option<&'static str> {
+    let ending = Path::new(script).extension()?.to_str()?;
+    Some(match ending {
+        "js" | "cjs" | "mjs" => "node",
+        "ts" | "tsx" => "bun",
+        "sh" => "bash",
+        // PM2 prefers `python`, which may still be Python 2.
+        "py" => "python3",
+        "rb" => "ruby",
+        "php" => "php",
+        "pl" => "perl",
+        "coffee" => "coffee",
+        "ls" => "lsc",
+        _ => return None,
+    })
 }
 
 /// Is the script run by Node or Bun, so that it may be run in cluster mode?
@@ -36,7 +32,7 @@ pub fn by_ending(script: &str) -> &'static [&'static str] {
 pub fn is_node(interpreter: &Interpreter, script: &str) -> bool {
     let program = match interpreter {
         Interpreter::None => return false,
-        Interpreter::ByEnding => by_ending(script).first().copied().unwrap_or_default(),
+        Interpreter::ByEnding => by_ending(script).unwrap_or_default(),
         Interpreter::Program(program) => program.rsplit('/').next().unwrap_or(program),
     };
     program.ends_with("node") || program.ends_with("bun")
@@ -73,10 +69,10 @@ mod tests {
 
     #[test]
     fn endings() {
-        assert_eq!(by_ending("./a/server.js"), ["node"]);
-        assert_eq!(by_ending("x.py"), ["python", "python3"]);
+        assert_eq!(by_ending("./a/server.js"), Some("node"));
+        assert_eq!(by_ending("x.py"), Some("python3"));
         for itself in ["cloudflared", "/usr/bin/tool", "x.jar", ".js", "js", ""] {
-            assert!(by_ending(itself).is_empty(), "{itself}");
+            assert!(by_ending(itself).is_none(), "{itself}");
         }
     }
 

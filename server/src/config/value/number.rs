@@ -33,6 +33,14 @@ pub(in crate::config) fn count(value: &Value) -> Read<u32> {
     whole(value).and_then(|number| u32::try_from(number).ok()).map_or_else(|| wrong(value, "a whole number from 0"), Ok)
 }
 
+/// A count, or `all` as pm2-logrotate has it for its `retain`.
+pub(in crate::config) fn count_or_all(value: &Value) -> Read<u32> {
+    match value.as_str() {
+        Some("all") => Ok(u32::MAX),
+        _ => count(value).or_else(|_| wrong(value, "a whole number from 0, or \"all\"")),
+    }
+}
+
 /// A number of at least 1.
 pub(in crate::config) fn at_least_one(value: &Value) -> Read<u32> {
     count(value).ok().filter(|number| *number > 0).map_or_else(|| wrong(value, "a whole number from 1"), Ok)
@@ -70,6 +78,7 @@ mod tests {
                 (json!([1]), None),
             ],
         );
+        check(count_or_all, [(json!("all"), Some(u32::MAX)), (json!(30), Some(30)), (json!("some"), None)]);
         check(at_least_one, [(json!(0), None), (json!(1), Some(1))]);
     }
 
