@@ -54,12 +54,11 @@ impl Surroundings<'_> {
 
     /// Reads the app at `place` of the list. What is wrong goes to `findings`; the answer is of use only if nothing was.
     pub(super) fn read(&self, place: usize, written: Map<String, Value>, findings: &mut Findings) -> Read {
-        let mut entry = Entry::new(self.file, format!("apps[{place}]"), written, findings);
+        let sound = written.get("name").and_then(|written| name::name(written).ok());
+        let label = sound.unwrap_or_else(|| format!("apps[{place}]"));
+        let mut entry = Entry::new(self.file, label, written, findings);
         let mut spec = AppSpec { rotation: self.rotation, ..AppSpec::default() };
         let given_name = entry.read("name", name::name);
-        if let Some(name) = &given_name {
-            entry.rename(name);
-        }
         let cwd = self.read_cwd(&mut entry, &mut spec);
         let name_of_script = self.read_command(&mut entry, &mut spec, &cwd);
         let written_name = given_name.or(name_of_script).unwrap_or_default();
@@ -96,9 +95,17 @@ impl Surroundings<'_> {
         }
         let command = entry.read("script", |value| script::command(value, cwd, self.home()))?;
         if cwd.is_dir() && !command.shell && script::find(&command.script, cwd, self.environment).is_none() {
-            let place = if command.script.contains('/') { "" } else { " nor in PATH" };
-            let message =
-                format!("{:?} is no file in {}{place}; the app cannot be started without it", command.script, cwd.display());
+            let message = match command.script.contains('/') {
+                true => format!(
+                    "there is no file {}; the app cannot be started without it",
+                    paths::resolve(cwd, &command.script, None).display()
+                ),
+                false => format!(
+                    "{:?} is neither a file in {} nor a program in PATH; the app cannot be started without it",
+                    command.script,
+                    cwd.display()
+                ),
+            };
             entry.warn(Some("script"), message);
         }
         spec.shell = command.shell;

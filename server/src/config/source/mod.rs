@@ -116,7 +116,10 @@ fn evaluate(path: &Path, environment: &EnvBlock) -> Result<Evaluated, Fault> {
 
 /// The text of a file.
 fn text(path: &Path) -> Result<String, Fault> {
-    let cannot = |error: std::io::Error| Fault::new(format!("cannot be read: {error}"));
+    let cannot = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => Fault::new("there is no such file"),
+        _ => Fault::new(format!("cannot be read: {error}")),
+    };
     let metadata = std::fs::metadata(path).map_err(cannot)?;
     if !metadata.is_file() {
         return Err(Fault::new("is not a file"));
@@ -152,7 +155,7 @@ mod tests {
         let read = |name: &str| super::read(name, &folder.path().join(name), &EnvBlock::new()).unwrap_err().to_string();
         std::fs::write(folder.path().join("bytes.json"), b"{\n\xff}").unwrap();
         std::fs::create_dir(folder.path().join("folder.json")).unwrap();
-        assert!(read("absent.json").starts_with("absent.json: cannot be read: No such file"));
+        assert_eq!(read("absent.json"), "absent.json: there is no such file");
         assert_eq!(read("folder.json"), "folder.json: is not a file");
         assert_eq!(read("bytes.json"), "bytes.json:2: is not UTF-8 text");
         assert!(read("a.conf").contains(".toml"));

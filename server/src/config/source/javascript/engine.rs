@@ -61,7 +61,7 @@ fn in_context(
     environment: &EnvBlock,
     deadline: Instant,
 ) -> Result<Evaluated, Trouble> {
-    let json = evaluate(ctx, path, text, kind, environment, deadline).catch(ctx).map_err(|error| trouble(error, path))?;
+    let json = evaluate(ctx, path, text, kind, environment, deadline).catch(ctx).map_err(|error| trouble(error, path, text))?;
     Answer::parse(&json).map_err(Trouble::Wrong)
 }
 
@@ -146,7 +146,7 @@ pub(super) fn lacking(ctx: &Ctx<'_>, what: &str) -> rquickjs::Error {
     thrown.unwrap_or_else(|error| error)
 }
 
-fn trouble(error: CaughtError<'_>, path: &Path) -> Trouble {
+fn trouble(error: CaughtError<'_>, path: &Path, text: &str) -> Trouble {
     let exception = match error {
         CaughtError::Exception(exception) => exception,
         CaughtError::Value(value) => return Trouble::Wrong(Fault::new(format!("threw {}", thrown(&value)))),
@@ -155,7 +155,12 @@ fn trouble(error: CaughtError<'_>, path: &Path) -> Trouble {
     let of = |key: &str| exception.as_object().get::<_, Option<String>>(key).ok().flatten().unwrap_or_default();
     let (name, stack) = (of("name"), exception.stack().unwrap_or_default());
     let message = exception.message().unwrap_or_default();
-    let fault = Fault { line: line_in(&stack, path), message: format!("{name}: {message}{}", elsewhere(&stack, path)) };
+    let mut fault = Fault { line: line_in(&stack, path), message: format!("{name}: {message}{}", elsewhere(&stack, path)) };
+    // What is put around the text closes on a line of its own, below the last.
+    let lines = u32::try_from(text.lines().count()).ok();
+    if fault.line > lines {
+        fault = Fault { line: lines, message: format!("{name}: the file ends too early; is a bracket or a quote not closed?") };
+    }
     match name.as_str() {
         _ if of("code") == LACKING => Trouble::Lacking(Fault { message, ..fault }),
         "ReferenceError" | "TypeError" => Trouble::Lacking(fault),

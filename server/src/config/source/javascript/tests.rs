@@ -156,6 +156,8 @@ fn mistakes_have_a_line_where_it_can_be_told() {
         assert_eq!(fault.line.is_some(), line, "{files:?} gave {fault:?}");
         assert!(fault.message.contains(message), "{files:?} gave {fault:?}");
     }
+    let early = fault(&[("a.config.js", "module.exports = {\n apps: [ {\n")]);
+    assert!(early.line == Some(2) && early.message.contains("too early"), "{early:?}");
     assert_eq!(fault(&[("a.config.js", "// 1\n// 2\nthrow new Error('x')")]).line, Some(3));
 }
 
