@@ -1,0 +1,45 @@
+// An asset manager under development: a backend that restarts when its files change, and a development server run by npm.
+module.exports = {
+  apps: [
+    {
+      name: "asset-backend",
+      script: "./backend/server.js",
+      cwd: __dirname,
+      instances: 1,
+      exec_mode: "fork",
+      watch: ["backend"],
+      ignore_watch: ["node_modules", "logs"],
+      max_memory_restart: "500M",
+      restart_delay: 4000,
+      max_restarts: 10,
+      min_uptime: "10s",
+      kill_timeout: 5000,
+      error_file: "./logs/backend-error-0.log",
+      out_file: "./logs/backend-out-0.log",
+      env: {
+        NODE_ENV: "development",
+        PORT: 5000,
+      },
+    },
+    {
+      name: "asset-frontend-dev",
+      script: "npm",
+      args: "run dev",
+      cwd: `${__dirname}/frontend`,
+      interpreter: "none",
+      instances: 1,
+      exec_mode: "fork",
+      watch: false,
+      max_memory_restart: "300M",
+      restart_delay: 4000,
+      max_restarts: 10,
+      min_uptime: "10s",
+      error_file: "./logs/frontend-error-1.log",
+      out_file: "./logs/frontend-out-1.log",
+      env: {
+        NODE_ENV: "development",
+        PORT: 5173,
+      },
+    },
+  ],
+};

@@ -1,0 +1,18 @@
+// A Python API, run by the interpreter that its machine has.
+module.exports = {
+  apps: [
+    {
+      name: "codebox",
+      script: "./launch.py",
+      cwd: __dirname,
+      interpreter: "python3",
+      interpreter_args: "-u",
+      autorestart: true,
+      max_memory_restart: "300M",
+      min_uptime: "10s",
+      env: {
+        PORT: 5000,
+      },
+    },
+  ],
+};
