@@ -3,6 +3,8 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::config::ConfigErrors;
+
 /// Why a command was not done.
 #[derive(Debug)]
 pub enum Failure {
@@ -14,6 +16,8 @@ pub enum Failure {
     Usage(String),
     /// The words were wrong, or asked for help; clap knows the text and the exit code.
     Words(clap::Error),
+    /// The config is bad; every finding is one line. Exit code 2.
+    Config(ConfigErrors),
     /// No daemon answers. Exit code 3.
     NoDaemon(String),
     /// Whoever read the output has gone: nothing to tell, and nobody to tell it to. Exit code 0.
@@ -21,11 +25,24 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// It was tried and failed, for this reason.
+    pub(super) fn failed(reason: impl Into<String>) -> Self {
+        Self::Failed(reason.into())
+    }
+
+    /// What could not be written to stdout: a closed pipe is no failure.
+    pub(super) fn of_output(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Closed,
+            _ => Self::Failed(format!("the output could not be written: {error}; look at the disk or the pipe it goes to")),
+        }
+    }
+
     fn code(&self) -> u8 {
         match self {
             Self::Closed => 0,
             Self::Failed(_) | Self::Told => 1,
-            Self::Usage(_) => 2,
+            Self::Usage(_) | Self::Config(_) => 2,
             Self::Words(error) => u8::try_from(error.exit_code()).unwrap_or(2),
             Self::NoDaemon(_) => 3,
         }
@@ -38,6 +55,12 @@ impl From<clap::Error> for Failure {
     }
 }
 
+impl From<ConfigErrors> for Failure {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::Config(errors)
+    }
+}
+
 /// Tells on stderr what went wrong, and gives the exit code: 0 done, 1 it failed, 2 wrong use or bad config, 3 no daemon.
 pub fn report(outcome: Result<(), Failure>) -> ExitCode {
     let Err(failure) = outcome else { return ExitCode::SUCCESS };
@@ -45,6 +68,10 @@ pub fn report(outcome: Result<(), Failure>) -> ExitCode {
         Failure::Failed(reason) | Failure::Usage(reason) | Failure::NoDaemon(reason) => complain(reason),
         // What cannot be printed because nobody reads it is lost on purpose.
         Failure::Words(error) => drop(error.print()),
+        Failure::Config(errors) => {
+            errors.warnings.iter().for_each(|warning| warn(&warning.to_string()));
+            errors.errors.iter().for_each(|error| complain(&error.to_string()));
+        }
         Failure::Told | Failure::Closed => {}
     }
     ExitCode::from(failure.code())
@@ -53,4 +80,9 @@ pub fn report(outcome: Result<(), Failure>) -> ExitCode {
 /// One line on stderr about something that failed.
 pub(super) fn complain(reason: &str) {
     drop(writeln!(io::stderr().lock(), "error: {reason}"));
+}
+
+/// One line on stderr about something odd.
+pub(super) fn warn(reason: &str) {
+    drop(writeln!(io::stderr().lock(), "warning: {reason}"));
 }

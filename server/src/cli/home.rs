@@ -2,6 +2,9 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::Failure;
@@ -35,6 +38,11 @@ impl Home {
         &self.0
     }
 
+    /// Makes the folder, for its owner alone, if it is not there.
+    pub(super) fn create(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
+    }
+
     /// The socket on which the daemon answers its owner.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
@@ -45,6 +53,14 @@ impl Home {
     #[must_use]
     pub fn address_file(&self) -> PathBuf {
         self.0.join("run/address")
+    }
+
+    /// Where its dashboard is, as a browser would be told.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let told = std::fs::read_to_string(self.address_file()).ok().map(|text| text.trim().to_owned());
+        let told = told.filter(|text| text.starts_with("http://") || text.starts_with("https://"));
+        told.unwrap_or_else(|| "http://127.0.0.1:9615".into())
     }
 
     /// What a daemon in the background writes to stdout and stderr.

@@ -1,11 +1,37 @@
 //! The command line: one file per command. It speaks HTTP over the socket in the home folder, as everybody else does.
 
 mod act;
+mod alias;
+mod apply;
 mod args;
+mod check;
+mod client;
+mod context;
+mod daemon;
+mod delete;
+mod describe;
+mod env;
 mod failure;
+mod flush;
+mod format;
 mod home;
+mod id;
+mod jlist;
+mod kill;
+mod login_link;
+mod logs;
+mod ls;
+mod ping;
+mod resurrect;
+#[cfg(test)]
+mod samples;
+mod save;
+mod screen;
+mod select;
 mod serve;
 mod start;
+mod table;
+mod token;
 
 pub use args::Cli;
 pub use failure::{Failure, report};

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Home;
+use super::{Failure, Home};
 
 /// What `qd serve` was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct ServeOptions {
 
 /// The words of `qd serve`.
 #[derive(Args, Clone, Debug)]
-pub struct Serve {
+pub(super) struct Serve {
     /// Ecosystem file; without it, the one in this folder if there is one
     #[arg(value_name = "CONFIG")]
     config: Option<PathBuf>,
@@ -29,7 +29,12 @@ pub struct Serve {
 }
 
 impl Serve {
-    pub fn options(self, home: &Home) -> ServeOptions {
+    pub(super) fn run(self, home: &Home) -> Result<(), Failure> {
+        let options = self.options(home);
+        Err(Failure::failed(format!("the node cannot be run in {}: this program was built without it", options.home.display())))
+    }
+
+    fn options(self, home: &Home) -> ServeOptions {
         let listen = self.listen.filter(|address| !address.is_empty());
         ServeOptions { config: self.config, listen, home: home.path().to_owned() }
     }

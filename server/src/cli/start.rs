@@ -1,138 +1,114 @@
 //! `qd start`: starts the daemon if none runs, then apps of an ecosystem file, a script, or apps that are known.
 
-use std::path::PathBuf;
+use std::env;
+use std::path::{Path, PathBuf};
 
+use app::model::{Action, App, AppSpec};
 use clap::Args;
+
+use super::act::table;
+use super::apply::{self, Choice, Existing};
+use super::context::Context;
+use super::select::{is_known, select};
+use super::{Failure, daemon};
+use crate::config::{self, Loaded, ScriptFlags};
 
 /// The words of `qd start`.
 #[derive(Args, Clone, Debug)]
-pub struct Start {
+pub(super) struct Start {
     /// Ecosystem file, script or program, or name, id, namespace, `all` or /regex/ of known apps [default: the ecosystem file of this folder]
     #[arg(value_name = "CONFIG|SCRIPT|SELECTOR")]
-    pub targets: Vec<String>,
-    /// Of an ecosystem file, start these apps alone
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub only: Vec<String>,
-    /// Of an ecosystem file, lay env_NAME over env
-    #[arg(long, value_name = "NAME")]
-    pub env: Option<String>,
+    targets: Vec<String>,
+    #[command(flatten)]
+    choice: Choice,
     /// Give known apps the environment of this shell
     #[arg(long, short = 'a')]
-    pub update_env: bool,
-    #[command(flatten)]
-    pub script: ScriptWords,
+    update_env: bool,
+    /// Let a script take the name of an app that runs another one
+    #[arg(long, short)]
+    force: bool,
+    #[command(flatten, next_help_heading = "Settings of a script")]
+    flags: ScriptFlags,
     /// Arguments for the script
     #[arg(last = true, value_name = "ARGS")]
-    pub args: Vec<String>,
+    args: Vec<String>,
 }
 
-/// Settings of a script that is started without an ecosystem file, in PM2's words.
-#[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Settings of a script")]
-pub struct ScriptWords {
-    /// Name of the app [default: name of the file without its ending]
-    #[arg(long, short, value_name = "NAME")]
-    pub name: Option<String>,
-    /// How many instances: a number, `max`, or a negative number to leave so many processors free
-    #[arg(long, short, value_name = "N", allow_negative_numbers = true)]
-    pub instances: Option<String>,
-    /// Namespace of the app
-    #[arg(long, value_name = "NAME")]
-    pub namespace: Option<String>,
-    /// Working directory [default: this folder]
-    #[arg(long, value_name = "DIR")]
-    pub cwd: Option<String>,
-    /// What runs the script, or `none` [default: by its ending]
-    #[arg(long, value_name = "PROGRAM")]
-    pub interpreter: Option<String>,
-    /// Arguments for the interpreter
-    #[arg(long, visible_alias = "node-args", value_name = "ARGS", allow_hyphen_values = true)]
-    pub interpreter_args: Option<String>,
-    /// Restart when files change, in the working directory or in --watch=DIR
-    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true, default_missing_value = "")]
-    pub watch: Vec<String>,
-    /// What is not watched
-    #[arg(long, value_name = "GLOB")]
-    pub ignore_watch: Vec<String>,
-    /// Wait so long after a change, in seconds or as `500ms`
-    #[arg(long, value_name = "DELAY")]
-    pub watch_delay: Option<String>,
-    /// Restart above so much memory, such as 300M
-    #[arg(long, value_name = "SIZE")]
-    pub max_memory_restart: Option<String>,
-    /// Give up after so many failures in a row
-    #[arg(long, value_name = "N")]
-    pub max_restarts: Option<u32>,
-    /// A shorter life is a failure, such as 10s
-    #[arg(long, value_name = "TIME")]
-    pub min_uptime: Option<String>,
-    /// Wait before each restart, in ms
-    #[arg(long, value_name = "MS")]
-    pub restart_delay: Option<String>,
-    /// First wait of a delay that grows with each restart, in ms
-    #[arg(long, value_name = "MS")]
-    pub exp_backoff_restart_delay: Option<String>,
-    /// Do not start it again when it ends
-    #[arg(long)]
-    pub no_autorestart: bool,
-    /// Exit codes after which it is not started again
-    #[arg(long, value_name = "CODES", value_delimiter = ',')]
-    pub stop_exit_codes: Vec<i32>,
-    /// Restart at these times, as a cron expression
-    #[arg(long, short, visible_alias = "cron-restart", value_name = "PATTERN")]
-    pub cron: Option<String>,
-    /// Time between the first signal and SIGKILL, in ms
-    #[arg(long, short, value_name = "MS")]
-    pub kill_timeout: Option<String>,
-    /// First signal of a stop [default: SIGINT]
-    #[arg(long, value_name = "SIGNAL")]
-    pub stop_signal: Option<String>,
-    /// Stop the first process alone, not its tree
-    #[arg(long)]
-    pub no_treekill: bool,
-    /// It tells when it is ready
-    #[arg(long)]
-    pub wait_ready: bool,
-    /// How long it may take until ready, in ms
-    #[arg(long, value_name = "MS")]
-    pub listen_timeout: Option<String>,
-    /// Tell it to stop by a message of Node's IPC
-    #[arg(long)]
-    pub shutdown_with_message: bool,
-    /// File for its stdout
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// File for its stderr
-    #[arg(long, short, value_name = "FILE")]
-    pub error: Option<PathBuf>,
-    /// File for both
-    #[arg(long, short, value_name = "FILE")]
-    pub log: Option<PathBuf>,
-    /// File that gets the process id
-    #[arg(long, short, value_name = "FILE")]
-    pub pid: Option<PathBuf>,
-    /// Format of the date before each line, shown by `qd logs`
-    #[arg(long, value_name = "FORMAT")]
-    pub log_date_format: Option<String>,
-    /// Show the time before each line
-    #[arg(long)]
-    pub time: bool,
-    /// Instances share their log files
-    #[arg(long)]
-    pub merge_logs: bool,
-    /// Keep no logs
-    #[arg(long)]
-    pub disable_logs: bool,
-    /// Leave these variables of the shell out of its environment
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub filter_env: Vec<String>,
-    /// User to run as
-    #[arg(long, value_name = "USER")]
-    pub uid: Option<String>,
-    /// Group to run as
-    #[arg(long, value_name = "GROUP")]
-    pub gid: Option<String>,
-    /// Take the name of an app that runs another script
-    #[arg(long, short)]
-    pub force: bool,
+/// The words of `startOrRestart` and `startOrReload`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Renew {
+    /// Ecosystem file
+    #[arg(value_name = "CONFIG")]
+    config: PathBuf,
+    #[command(flatten)]
+    choice: Choice,
+    /// Accepted as PM2 has it: what an ecosystem file says always counts
+    #[arg(long, short = 'a', hide = true)]
+    update_env: bool,
+}
+
+impl Start {
+    pub(super) async fn run(mut self, context: &Context) -> Result<(), Failure> {
+        if self.targets.is_empty() {
+            self.targets.push(config_of_this_folder()?);
+        }
+        // What is wrong with a file is told before anything is started.
+        let (files, words): (Vec<_>, Vec<_>) = self.targets.iter().cloned().partition(|word| config::is_config(word));
+        let mut loaded = Loaded::default();
+        for file in &files {
+            loaded.specs.extend(apply::load(Path::new(file), &self.choice, context)?.specs);
+        }
+        daemon::ensure(context).await?;
+        let apps = context.apps().await?;
+        let (known, scripts): (Vec<_>, Vec<_>) = words.into_iter().partition(|word| is_known(&apps, word));
+        for script in &scripts {
+            loaded.specs.push(self.script(script, &apps, context)?);
+        }
+        let applied = apply::apply(context, loaded, Existing::Keep).await;
+        let chosen: Vec<App> = select(&apps, &known)?.into_iter().cloned().collect();
+        let started = if self.update_env {
+            apply::update_environment(context, &chosen, Action::Restart).await
+        } else {
+            apply::start_known(context, chosen).await
+        };
+        applied.and(started)?;
+        table(context).await
+    }
+
+    /// A script with its flags. It must not take the place of another app by a name that nobody chose.
+    fn script(&self, script: &str, apps: &[App], context: &Context) -> Result<AppSpec, Failure> {
+        let folder = env::current_dir()
+            .map_err(|error| Failure::Usage(format!("this folder cannot be found: {error}; go to another one")))?;
+        let read = config::script(script, &self.args, &self.flags, &folder, &apply::options(&self.choice, context)?);
+        let spec = read.map_err(|errors| match errors.errors.as_slice() {
+            // A word that means nothing is no bad config: it fails as with every other command.
+            [nothing] if nothing.key.is_none() => Failure::failed(&nothing.message),
+            _ => Failure::Config(errors),
+        })?;
+        let other = apps.iter().find(|app| app.name == spec.name && (app.script != spec.script || app.cwd != spec.cwd));
+        match other {
+            Some(other) if !self.force => Err(Failure::failed(format!(
+                "there is an app {} already, which runs {} in {}; give this one another name with --name, or take its place with --force",
+                other.name, other.script, other.cwd
+            ))),
+            _ => Ok(spec),
+        }
+    }
+}
+
+impl Renew {
+    pub(super) async fn run(self, action: Action, context: &Context) -> Result<(), Failure> {
+        let loaded = apply::load(&self.config, &self.choice, context)?;
+        daemon::ensure(context).await?;
+        apply::apply(context, loaded, Existing::Renew(action)).await?;
+        table(context).await
+    }
+}
+
+fn config_of_this_folder() -> Result<String, Failure> {
+    let found = config::find(Path::new("."));
+    let found = found.and_then(|path| path.into_os_string().into_string().ok());
+    found.ok_or_else(|| {
+        Failure::Usage("there is nothing to start: this folder has no ecosystem file; name a config, a script or an app".into())
+    })
 }

@@ -1,0 +1,142 @@
+//! Hands definitions in: those of an ecosystem file, or known ones with another environment.
+
+use std::env;
+use std::path::Path;
+
+use app::model::{Action, App, AppSpec, EnvBlock};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::act::{act, each};
+use super::context::Context;
+use super::failure::warn;
+use super::{Failure, format};
+use crate::config::{self, LoadOptions, Loaded};
+use crate::control::Applied;
+
+/// Which part of an ecosystem file.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct Choice {
+    /// Of an ecosystem file, these apps alone
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    only: Vec<String>,
+    /// Of an ecosystem file, lay env_NAME over env
+    #[arg(long = "env", value_name = "NAME")]
+    env_name: Option<String>,
+}
+
+/// What becomes of an app that runs already with the same definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Existing {
+    /// It goes on.
+    Keep,
+    /// It is restarted or reloaded.
+    Renew(Action),
+}
+
+#[derive(Serialize)]
+struct Request<'a> {
+    apps: &'a [AppSpec],
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    applied: Vec<Outcome>,
+}
+
+#[derive(Deserialize)]
+struct Outcome {
+    name: String,
+    result: Applied,
+}
+
+/// How files are read for this caller: with the environment of this shell, and the settings of the home.
+pub(super) fn options(choice: &Choice, context: &Context) -> Result<LoadOptions, Failure> {
+    // PM2 takes commas and spaces between names.
+    let only: Vec<String> = choice.only.iter().flat_map(|names| names.split_whitespace()).map(str::to_owned).collect();
+    Ok(LoadOptions {
+        env_name: choice.env_name.clone(),
+        only: (!only.is_empty()).then_some(only),
+        environment: environment(),
+        rotation: context.settings()?.logs,
+    })
+}
+
+/// Reads an ecosystem file and tells what is odd in it.
+pub(super) fn load(path: &Path, choice: &Choice, context: &Context) -> Result<Loaded, Failure> {
+    let loaded = config::load(path, &options(choice, context)?)?;
+    loaded.warnings.iter().for_each(|warning| warn(&warning.to_string()));
+    Ok(loaded)
+}
+
+/// Hands definitions in, and tells what became of each.
+///
+/// # Errors
+/// Refused; or an app could not be started, which is told already.
+pub(super) async fn apply(context: &Context, loaded: Loaded, existing: Existing) -> Result<(), Failure> {
+    if loaded.specs.is_empty() {
+        return Ok(());
+    }
+    let answer: Answer = context.client.post("/api/apps", &Request { apps: &loaded.specs }).await?;
+    let apps = context.apps().await?;
+    let (same, new): (Vec<_>, Vec<_>) = answer.applied.into_iter().partition(|outcome| outcome.result == Applied::Unchanged);
+    let told = each(context, new.iter().map(|outcome| outcome.name.clone()), async |name: String| {
+        let added = new.iter().any(|outcome| outcome.name == name && outcome.result == Applied::Added);
+        tell(&apps, &name, if added { "started" } else { "runs with its new definition" })
+    })
+    .await;
+    let same = same.into_iter().map(|outcome| outcome.name);
+    let renewed = match existing {
+        Existing::Renew(action) => act(context, action, same).await,
+        Existing::Keep => each(context, same, async |name: String| tell(&apps, &name, "runs, as before")).await,
+    };
+    told.and(renewed)
+}
+
+/// What to say about an app that was handed in. It may have come down at once.
+fn tell(apps: &[App], name: &str, done: &str) -> Result<String, Failure> {
+    use app::model::State;
+    let Some(app) = apps.iter().find(|app| app.name == name) else {
+        return Err(Failure::failed("it was taken, but was deleted since; hand it in again"));
+    };
+    let why = || app.reason.as_deref().unwrap_or("it came down at once; `qd logs` and `qd describe` show more");
+    match app.state {
+        State::Errored | State::BackingOff => Err(Failure::Failed(format!("it does not run: {}", why()))),
+        State::Stopped if !app.wanted => Ok("added, but not started, as its autostart is off".into()),
+        State::Stopped => Ok(format!("{done}, and has ended")),
+        State::Starting => Ok(format!("{done}, and is not ready yet")),
+        State::Online | State::Stopping | State::Unkillable => match app.first().and_then(|first| first.pid) {
+            Some(pid) => Ok(format!("{done} (pid {pid})")),
+            None => Ok(done.to_owned()),
+        },
+    }
+}
+
+/// Hands known apps in again with the environment of this shell; all of them begin anew with it.
+pub(super) async fn update_environment(context: &Context, apps: &[App], action: Action) -> Result<(), Failure> {
+    let definitions = context.definitions().await?;
+    let chosen = definitions.into_iter().filter(|definition| apps.iter().any(|app| app.name == definition.app.name));
+    let specs = chosen.map(|definition| AppSpec { inherited_env: refreshed(&definition.spec), ..definition.spec }).collect();
+    apply(context, Loaded { specs, warnings: Vec::new() }, Existing::Renew(action)).await
+}
+
+/// The environment of this shell. Where `filter_env` kept variables out, those that the app did not have stay out.
+fn refreshed(spec: &AppSpec) -> EnvBlock {
+    let filtered = spec.other.contains_key("filter_env");
+    environment().into_iter().filter(|(name, _)| !filtered || spec.inherited_env.contains_key(name)).collect()
+}
+
+/// The environment of this shell, as far as it is text.
+pub(super) fn environment() -> EnvBlock {
+    env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+}
+
+/// Known apps that do not run yet are started; the others go on.
+pub(super) async fn start_known(context: &Context, apps: Vec<App>) -> Result<(), Failure> {
+    let (running, resting): (Vec<_>, Vec<_>) = apps.into_iter().partition(|app| app.is_live());
+    for app in running {
+        let pid = app.first().and_then(|first| first.pid).map(|pid| format!(" (pid {pid})"));
+        context.screen.say(&format!("{}: runs already{}", format::plain(&app.name), pid.unwrap_or_default()))?;
+    }
+    act(context, Action::Start, resting.into_iter().map(|app| app.name)).await
+}

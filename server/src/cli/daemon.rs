@@ -1,0 +1,126 @@
+//! A daemon in the background: starts one where none runs, and waits for the end of one.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use tokio::time::{Instant, sleep};
+
+use super::context::Context;
+use super::{Failure, Home, login_link};
+use crate::process::detach;
+
+/// How long a daemon may take until it answers. It may have apps to take back, and a slow disk.
+const START_LIMIT: Duration = Duration::from_secs(30);
+/// How long a daemon may take to stop its apps.
+const END_LIMIT: Duration = Duration::from_secs(300);
+/// Between two looks whether it answers.
+const LOOK: Duration = Duration::from_millis(25);
+/// So much of its log is shown when it did not start.
+const LOG_TAIL: u64 = 2000;
+
+/// Starts a daemon if none runs, and tells where its dashboard is.
+pub(super) async fn ensure(context: &Context) -> Result<(), Failure> {
+    match context.client.get_bytes("/api/health/live").await {
+        Err(Failure::NoDaemon(_)) => {}
+        other => return other.map(drop),
+    }
+    let home = &context.home;
+    let is_first = !home.path().join("state.db").exists();
+    let (mut child, logged) = spawn(home).map_err(|error| {
+        Failure::failed(format!(
+            "the daemon could not be started in {}: {error}; look at the folder, or name another with --home",
+            home.path().display()
+        ))
+    })?;
+    until_live(context, &mut child, logged).await?;
+    context.screen.say(&format!("Quarterdeck runs in the background, with its dashboard at {}", home.address()))?;
+    if is_first {
+        let link = login_link::fresh(context).await?;
+        context.screen.say(&format!("Log in with this link, once, within 15 minutes: {link}"))?;
+    }
+    Ok(())
+}
+
+/// The process, and where in the log it begins to write.
+fn spawn(home: &Home) -> std::io::Result<(Child, u64)> {
+    home.create()?;
+    let log = OpenOptions::new().create(true).append(true).mode(0o600).open(home.daemon_log())?;
+    let logged = log.metadata()?.len();
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("serve").arg("--home").arg(home.path());
+    // Not in the caller's folder: it would hold that file system, and read the ecosystem file in it.
+    command.current_dir("/").stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    detach(&mut command);
+    Ok((command.spawn()?, logged))
+}
+
+async fn until_live(context: &Context, child: &mut Child, logged: u64) -> Result<(), Failure> {
+    let until = Instant::now() + START_LIMIT;
+    let log = context.home.daemon_log();
+    loop {
+        match context.client.get_bytes("/api/health/live").await {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > until => {
+                tracing::debug!(?error, "the daemon does not answer");
+                return Err(Failure::failed(format!(
+                    "the daemon was started but gave no answer within {} s; its log is {}",
+                    START_LIMIT.as_secs(),
+                    log.display()
+                )));
+            }
+            // Another one may have been quicker: then that one answers soon.
+            Err(_) => {}
+        }
+        if let Ok(Some(status)) = child.try_wait()
+            && !context.home.socket().exists()
+        {
+            let told = last_words(context, logged).map(|words| format!(": {words}")).unwrap_or_default();
+            return Err(Failure::failed(format!("the daemon ended at once ({status}){told}; its log is {}", log.display())));
+        }
+        sleep(LOOK).await;
+    }
+}
+
+/// What the daemon wrote since it was started, as one line.
+fn last_words(context: &Context, logged: u64) -> Option<String> {
+    let mut log = File::open(context.home.daemon_log()).ok()?;
+    let end = log.metadata().ok()?.len();
+    log.seek(SeekFrom::Start(logged.max(end.saturating_sub(LOG_TAIL)))).ok()?;
+    let mut bytes = Vec::new();
+    log.take(LOG_TAIL).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    (!lines.is_empty()).then(|| super::format::plain(&lines.join(" | ")))
+}
+
+/// The end of a process, whoever its parent is.
+pub(super) struct End(Option<OwnedFd>);
+
+impl End {
+    /// Begins to watch a process. One that cannot be found has ended.
+    pub(super) fn of(pid: i32) -> Self {
+        Self(Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()))
+    }
+
+    /// Waits for it. Blocks: nothing else is to be done meanwhile.
+    pub(super) fn wait(self) -> Result<(), Failure> {
+        let Some(fd) = self.0 else { return Ok(()) };
+        let limit = Timespec::try_from(END_LIMIT).ok();
+        match poll(&mut [PollFd::new(&fd, PollFlags::IN)], limit.as_ref()) {
+            Ok(1..) => Ok(()),
+            Err(error) => Err(Failure::failed(format!(
+                "the end of the daemon could not be waited for: {error}; `qd ping` tells whether it runs"
+            ))),
+            Ok(0) => Err(Failure::failed(format!(
+                "the daemon still runs after {} s, probably because an app does not end; `qd ls` shows which",
+                END_LIMIT.as_secs()
+            ))),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! `qd describe`: all that is known of an app, under the words that PM2 uses where it has them.
+
+use app::model::{Definition, EnvBlock, ExecMode, Instance, Interpreter, LogFile, Time};
+use clap::Args;
+
+use super::context::Context;
+use super::ls;
+use super::screen::{Screen, Tone};
+use super::select::select;
+use super::table::columns_of;
+use super::{Failure, format};
+
+/// The words of `qd describe`.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Describe {
+    /// Name, id, namespace, `all` or /regex/ of apps
+    #[arg(required = true, value_name = "SELECTOR")]
+    words: Vec<String>,
+    /// Print a list of the apps as JSON, as the API tells them
+    #[arg(long)]
+    json: bool,
+}
+
+impl Describe {
+    pub(super) async fn run(self, context: &Context) -> Result<(), Failure> {
+        let definitions = context.definitions().await?;
+        let apps: Vec<_> = definitions.iter().map(|definition| definition.app.clone()).collect();
+        let chosen = select(&apps, &self.words)?;
+        if self.json {
+            return context.print_json(&chosen);
+        }
+        let texts: Vec<String> = definitions
+            .iter()
+            .filter(|definition| chosen.iter().any(|app| app.name == definition.app.name))
+            .map(|definition| page(definition, context.now(), &context.screen))
+            .collect();
+        context.screen.print(&texts.join("\n"))
+    }
+}
+
+/// Facts under a heading; a fact without a value is left out.
+struct Section(&'static str, Vec<(&'static str, String)>);
+
+fn page(definition: &Definition, now: Time, screen: &Screen) -> String {
+    let mut text = String::new();
+    let (tone, state) = ls::state(definition.app.state);
+    let name = screen.paint(Tone::Strong, &format::plain(&definition.app.name));
+    text.push_str(&format!("{name}  {}\n", screen.paint(tone, &state)));
+    if let Some(sentence) = format::trouble(&definition.app, now) {
+        text.push_str(&format!("{sentence}\n"));
+    }
+    let mut sections =
+        vec![Section("App", app(definition)), Section("Rules", rules(definition)), Section("Logs", logs(definition))];
+    sections.extend(definition.app.instances.iter().map(|one| Section("Instance", instance(one, now))));
+    sections.push(Section("Environment", environment(&definition.app.env)));
+    for section in &sections {
+        add(&mut text, section, screen);
+    }
+    text
+}
+
+fn add(text: &mut String, Section(title, facts): &Section, screen: &Screen) {
+    let facts: Vec<_> = facts.iter().filter(|(_, value)| !value.is_empty()).collect();
+    if facts.is_empty() {
+        return;
+    }
+    let widest = facts.iter().map(|(key, _)| columns_of(key)).max().unwrap_or(0);
+    text.push_str(&format!("\n{}\n", screen.paint(Tone::Accent, title)));
+    for (key, value) in facts {
+        let space = " ".repeat(widest - columns_of(key));
+        for (place, line) in value.lines().enumerate() {
+            let key = if place == 0 { screen.paint(Tone::Quiet, key) } else { " ".repeat(columns_of(key)) };
+            text.push_str(&format!("  {key}{space}  {}\n", format::plain(line)));
+        }
+    }
+}
+
+fn app(Definition { app, spec, .. }: &Definition) -> Vec<(&'static str, String)> {
+    let interpreter = match (&spec.interpreter, &app.interpreter) {
+        (_, Some(program)) | (Interpreter::Program(program), None) => program.clone(),
+        (Interpreter::None | Interpreter::ByEnding, None) => "none".into(),
+    };
+    vec![
+        ("namespace", app.namespace.clone()),
+        ("layer", app.layer.clone()),
+        ("critical", yes(app.critical)),
+        ("script path", app.script.clone()),
+        ("script args", shell_words::join(&app.args)),
+        ("interpreter", interpreter),
+        ("interpreter args", shell_words::join(&spec.interpreter_args)),
+        ("exec cwd", app.cwd.clone()),
+        ("exec mode", exec_mode(app.exec_mode).into()),
+        ("instances", app.instances.len().to_string()),
+        ("wanted", yes(app.wanted)),
+        ("depends on", spec.depends_on.join(", ")),
+        ("created at", app.created_at.to_string()),
+    ]
+}
+
+fn rules(Definition { app, spec, .. }: &Definition) -> Vec<(&'static str, String)> {
+    let limits = &app.limits;
+    let time = |ms: u64| if ms == 0 { String::new() } else { format::span(ms) };
+    let watched = spec.watch.as_ref().map(|watch| watch.paths.join("\n"));
+    vec![
+        ("autorestart", yes(app.autorestart)),
+        ("max memory restart", limits.memory_bytes.map(format::bytes).unwrap_or_default()),
+        (
+            "gives up after",
+            format!("{} failures in a row, each a run shorter than {}", limits.max_restarts, format::span(limits.min_uptime_ms)),
+        ),
+        ("restart delay", time(spec.restart_delay_ms)),
+        ("growing restart delay", time(spec.exp_backoff_restart_delay_ms)),
+        ("cron restart", spec.cron_restart.clone().unwrap_or_default()),
+        ("watch & reload", watched.unwrap_or_else(|| "no".into())),
+        ("stops by", format!("{}, and by SIGKILL after {}", spec.stop_signal, format::span(limits.kill_timeout_ms))),
+    ]
+}
+
+fn logs(Definition { spec, out_file, error_file, .. }: &Definition) -> Vec<(&'static str, String)> {
+    let path = |file: &Option<String>, told: &LogFile| match (file, told) {
+        (Some(path), _) | (None, LogFile::Path(path)) => path.clone(),
+        (None, LogFile::Discard) => "kept nowhere".into(),
+        (None, LogFile::Home) => String::new(),
+    };
+    vec![
+        ("out log path", path(out_file, &spec.out_file)),
+        ("error log path", path(error_file, &spec.error_file)),
+        ("entire log path", spec.log_file.clone().unwrap_or_default()),
+        ("pid path", spec.pid_file.clone().unwrap_or_default()),
+    ]
+}
+
+fn instance(instance: &Instance, now: Time) -> Vec<(&'static str, String)> {
+    let runs = instance.pid.is_some();
+    let or_nothing = |text: Option<String>| text.unwrap_or_default();
+    let last = instance.last_exit.as_ref();
+    vec![
+        ("script id", instance.pm_id.to_string()),
+        ("status", format!("{} for {}", instance.state.word(), format::span(now.since(instance.since)))),
+        ("reason", instance.reason.clone().unwrap_or_default()),
+        ("next start", or_nothing(instance.retry_at.map(|time| format!("in {}", format::span(time.since(now)))))),
+        ("pid", or_nothing(instance.pid.map(|pid| pid.to_string()))),
+        ("uptime", or_nothing(instance.started_at.filter(|_| runs).map(|started| format::span(now.since(started))))),
+        ("restarts", instance.restarts.to_string()),
+        ("unstable restarts", instance.unstable_restarts.to_string()),
+        ("cpu", or_nothing(runs.then(|| format::percent(instance.cpu_percent)))),
+        ("memory", or_nothing(runs.then(|| format::bytes(instance.memory_bytes)))),
+        ("port", or_nothing(instance.port.map(|port| port.to_string()))),
+        (
+            "last exit",
+            or_nothing(last.map(|exit| format!("{} at {}, cause: {}", format::exit(exit), exit.time, exit.cause.word()))),
+        ),
+        ("peak memory", or_nothing(last.and_then(|exit| exit.peak_memory_bytes).map(format::bytes))),
+        ("last lines", last.map(|exit| exit.last_lines.join("\n")).unwrap_or_default()),
+    ]
+}
+
+/// The configured environment; its names are not ours, so they stand in the value.
+fn environment(env: &EnvBlock) -> Vec<(&'static str, String)> {
+    let lines: Vec<String> = env.iter().map(|(name, value)| format!("{name}={value}").replace(['\n', '\r'], " ")).collect();
+    vec![("configured", lines.join("\n"))]
+}
+
+fn yes(value: bool) -> String {
+    if value { "yes".into() } else { "no".into() }
+}
+
+pub(super) fn exec_mode(mode: ExecMode) -> &'static str {
+    match mode {
+        ExecMode::Fork => "fork_mode",
+        ExecMode::Cluster => "cluster_mode",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use app::model::AppSpec;
+
+    use super::super::samples::{NOW, app, errored};
+    use super::*;
+
+    fn shown(app: app::model::App) -> String {
+        let definition = Definition {
+            app,
+            spec: AppSpec { cron_restart: Some("0 3 * * *".into()), ..AppSpec::default() },
+            out_file: Some("/home/ann/.quarterdeck/logs/a-out.log".into()),
+            error_file: None,
+        };
+        page(&definition, NOW, &Screen { width: 80, colour: false, terminal: false, silent: false })
+    }
+
+    #[test]
+    fn of_an_app_that_runs() {
+        insta::assert_snapshot!(shown(app("a", 0)));
+    }
+
+    #[test]
+    fn of_an_app_that_is_down() {
+        insta::assert_snapshot!(shown(errored("a", 0)));
+    }
+}
