@@ -13,10 +13,21 @@ pub trait Backend: Send + Sync + 'static {
     async fn app(&self, name: &str) -> Option<App>;
     /// Samples of an app in a span, at most `points` of them. The error is a sentence.
     async fn metrics(&self, name: &str, from: Time, to: Time, points: usize) -> Result<AppMetrics, String>;
-    /// The latest lines of an app. The error is a sentence.
-    async fn logs(&self, name: &str, limit: usize) -> Result<LogPage, String>;
+    /// At most `limit` lines of an app: the latest, or those just before or just after a moment. The error is a sentence.
+    async fn logs(&self, name: &str, around: Around, limit: usize) -> Result<LogPage, String>;
     /// The latest events, newest first, of one app or of all. The error is a sentence.
     async fn events(&self, app: Option<&str>, limit: usize) -> Result<Vec<Event>, String>;
     /// May the one who asked control apps (role operator or admin)?
     fn may_control(&self) -> bool;
+}
+
+/// Which lines of a log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Around {
+    /// The latest.
+    End,
+    /// Those just before this moment.
+    Before(Time),
+    /// Those at this moment and just after it.
+    After(Time),
 }

@@ -1,6 +1,31 @@
 //! The dashboard of Quarterdeck, rendered by the server and made alive in the browser,
 //! and [`model`], the types that the server, the browser and other programs exchange.
+//!
+//! The server calls `render::render` for each request of a page. What goes into a page and how it is said are pure functions
+//! ([`state`], [`words`], [`format`], [`route`]); components only show it.
 
 #[cfg(feature = "ssr")]
 pub mod backend;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+#[expect(unreachable_pub, reason = "the component macro writes `pub`")]
+mod chart;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+mod client;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+#[expect(unreachable_pub, reason = "the component macro writes `pub`")]
+mod component;
+pub mod format;
 pub mod model;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+#[expect(unreachable_pub, reason = "the component macro writes `pub`")]
+pub mod page;
+#[cfg(feature = "ssr")]
+pub mod render;
+pub mod route;
+#[cfg(feature = "ssr")]
+pub mod shell;
+pub mod state;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+#[expect(unreachable_pub, reason = "the component macro writes `pub`")]
+mod ui;
+pub mod words;

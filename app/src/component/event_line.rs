@@ -1,0 +1,31 @@
+//! One thing that happened.
+
+use leptos::prelude::*;
+
+use super::When;
+use crate::format;
+use crate::model::Event;
+use crate::route::Route;
+use crate::words;
+
+/// A line of "what happened": it leads to that moment in the page of its app.
+#[component]
+pub(crate) fn EventLine(event: Event) -> impl IntoView {
+    let dot = ["dot ", words::tone(&event).class()].concat();
+    let message = event.message.clone();
+    let inner = view! {
+        <When time=event.time shape=|time, _| format::clock(time) />
+        <span class=dot aria-hidden="true"></span>
+        <span class="told">
+            {event.app.clone().map(|app| view! { <b>{app}</b> " " })}
+            {message}
+        </span>
+    };
+    match event.app {
+        Some(name) => {
+            let href = Route::App { name, range: None, at: Some(event.time) }.href();
+            view! { <li><a class="happened" href=href>{inner}</a></li> }.into_any()
+        }
+        None => view! { <li><span class="happened">{inner}</span></li> }.into_any(),
+    }
+}
