@@ -1,5 +1,37 @@
 //! Everything that touches the kernel. Decides nothing. The only module with `unsafe`.
 
+mod command;
 mod daemon;
+mod own;
+mod pidfd;
+mod ports;
+mod reaper;
+mod signal;
+mod spawn;
+mod table;
+mod user;
 
+pub use command::{MARKER, Program, environment, program};
 pub use daemon::detach;
+pub use own::settle_in;
+pub use pidfd::{PidFd, RawExit};
+pub use ports::Ports;
+pub use reaper::{Reaper, become_subreaper, orphans_present};
+pub use signal::{group_is_empty, send as send_signal, signal_name, signal_number};
+pub use spawn::{Child, Launch, SpawnError, spawn};
+pub use table::{MarkerCache, Proc, Table, Tree, boot_id, page_size, start_time, ticks_per_second, ticks_to_time};
+pub use user::{Identity, UserError};
+
+/// Milliseconds since boot, suspended time included: it never jumps (`CLOCK_BOOTTIME`, clock_gettime(2)).
+#[must_use]
+pub fn monotonic_ms() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    u64::try_from(now.tv_sec).unwrap_or(0) * 1000 + u64::try_from(now.tv_nsec).unwrap_or(0) / 1_000_000
+}
+
+/// The time of day.
+#[must_use]
+pub fn wall_clock() -> app::model::Time {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
+    app::model::Time(now.tv_sec * 1000 + now.tv_nsec / 1_000_000)
+}
