@@ -1,1 +1,23 @@
 //! Runs apps: a pure state machine, an actor per instance that carries its effects out, and the manager.
+
+mod adopt;
+mod board;
+mod identity;
+mod instance;
+mod journal;
+mod machine;
+mod manager;
+mod policy;
+mod schedule;
+mod shared;
+mod store;
+mod view;
+mod watch;
+mod words;
+
+pub use board::{Board, Sink};
+pub use journal::Journal;
+pub use machine::{Ended, Input, Machine, Mono, Why};
+pub use manager::{Engine, Options};
+pub use store::Store;
+pub use words::duration as duration_in_words;

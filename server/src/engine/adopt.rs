@@ -1,0 +1,129 @@
+//! What an earlier supervisor left running. A process is taken back only if it is proven to be the one that was started:
+//! its number and its start time are those on disk, or it carries our marker and leads its session.
+
+use std::collections::HashMap;
+
+use super::identity::Identity;
+use super::instance::Beginning;
+use super::shared::Shared;
+use crate::process::{self, MarkerCache, PidFd, Table};
+
+/// Processes and files that were found at the start.
+#[derive(Default)]
+pub(super) struct Survivors {
+    /// Was the host started anew since anything was written down? Then nothing can be left.
+    pub(super) rebooted: bool,
+    identities: HashMap<(String, u32), Identity>,
+    leaders: HashMap<String, Found>,
+    /// Markers of processes that live, of leaders and others.
+    alive: HashMap<String, Vec<u32>>,
+    /// What identities were asked for.
+    claimed: std::sync::Mutex<Vec<String>>,
+}
+
+#[derive(Clone, Copy)]
+struct Found {
+    pid: u32,
+    start_ticks: u64,
+}
+
+impl Survivors {
+    pub(super) fn find(shared: &Shared) -> Self {
+        let mut found = Self::default();
+        let known = shared.identities();
+        found.rebooted = !known.is_empty() && known.iter().all(|(_, one)| one.boot_id != shared.boot_id);
+        found.identities = known
+            .into_iter()
+            .filter(|(_, one)| one.boot_id == shared.boot_id)
+            .map(|(_, one)| ((one.name.clone(), one.index), one))
+            .collect();
+        if found.rebooted {
+            return found;
+        }
+        let table = match Table::read() {
+            Ok(table) => table,
+            Err(error) => {
+                tracing::error!(%error, "failed to read the list of processes, so nothing can be taken back");
+                return found;
+            }
+        };
+        for (process, marker) in table.find_marked(&shared.marker_prefix(), &mut MarkerCache::default()) {
+            found.alive.entry(marker.clone()).or_default().push(process.pid);
+            if process.pid == process.sid {
+                found.keep_leader(marker, Found { pid: process.pid, start_ticks: process.start_ticks });
+            }
+        }
+        // An app may have overwritten or hidden its environment: then number and start time tell.
+        for one in found.identities.values() {
+            if let (Some(pid), Some(start_ticks)) = (one.pid, one.start_ticks)
+                && process::start_time(pid) == Some(start_ticks)
+                && !table.is_zombie(pid)
+            {
+                found.leaders.insert(one.marker.clone(), Found { pid, start_ticks });
+            }
+        }
+        found
+    }
+
+    /// Of several session leaders of one run, the first one is the app itself: the others are daemons that it made.
+    fn keep_leader(&mut self, marker: String, one: Found) {
+        let kept = self.leaders.entry(marker).or_insert(one);
+        if (one.start_ticks, one.pid) < (kept.start_ticks, kept.pid) {
+            *kept = one;
+        }
+    }
+
+    /// How an instance begins, and how often it was restarted, where that is known better than from the database.
+    pub(super) fn beginning(&self, pm_id: u32, name: &str, index: u32) -> (Beginning, Option<u32>) {
+        let identity = self.identities.get(&(name.to_owned(), index));
+        let restarts = identity.map(|one| one.restarts);
+        let Some(marker) = self.marker_of(pm_id, identity) else {
+            let rests = identity.and_then(|one| one.rests.clone());
+            return (rests.map_or(Beginning::Fresh, Beginning::Rests), restarts);
+        };
+        self.claimed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(marker.clone());
+        let main = identity.filter(|one| one.marker == marker).and_then(|one| one.pid);
+        let leader = self.leaders.get(&marker).filter(|leader| main.is_none_or(|pid| pid == leader.pid));
+        if let Some(leader) = leader
+            && let Ok(pidfd) = PidFd::open(leader.pid)
+            // The handle was opened by number: only now is it certain that it means the same process.
+            && process::start_time(leader.pid) == Some(leader.start_ticks)
+        {
+            let started_at = process::ticks_to_time(leader.start_ticks);
+            return (Beginning::TakenBack { pidfd, start_ticks: leader.start_ticks, started_at, marker }, restarts);
+        }
+        (Beginning::Lost { marker, pid: main }, restarts)
+    }
+
+    /// The marker of the run that was last known to run, or of the newest that lives.
+    fn marker_of(&self, pm_id: u32, identity: Option<&Identity>) -> Option<String> {
+        let run = |marker: &str| {
+            let mut parts = marker.rsplitn(3, '.');
+            let run = parts.next()?.parse::<i64>().ok()?;
+            (parts.next()?.parse() == Ok(pm_id)).then_some(run)
+        };
+        let newest = self.alive.keys().filter_map(|marker| Some((run(marker)?, marker))).max();
+        match (identity, newest) {
+            // Killed between the start of a process and the note of it: the marker alone knows.
+            (Some(one), Some((newest, marker))) if run(&one.marker).is_none_or(|old| old < newest) => Some(marker.clone()),
+            (Some(one), _) if one.pid.is_some() || self.alive.contains_key(&one.marker) => Some(one.marker.clone()),
+            (Some(_), _) => None,
+            (None, newest) => newest.map(|(_, marker)| marker.clone()),
+        }
+    }
+
+    /// Sentences about processes that carry our marker and belong to no app that is known.
+    pub(super) fn strays(&self) -> Vec<String> {
+        let claimed = self.claimed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let strays = self.alive.iter().filter(|(marker, _)| !claimed.contains(marker));
+        strays
+            .map(|(_, pids)| {
+                let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+                format!(
+                    "processes {} were started by qd for an app that it does not know any more; they were left alone",
+                    pids.join(", ")
+                )
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,216 @@
+//! How things stand, for all who read: apps, the latest health document, recent events, and the live stream of both.
+//! Writers hold the lock for microseconds, so that no reader ever delays a restart.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use app::model::{App, Event, HealthDocument, Instance, Node, Snapshot, State, StreamEvent};
+use tokio::sync::broadcast;
+
+use super::journal::Journal;
+use crate::control::{Follow, Live, Told};
+
+/// How many events can be replayed to a client that was away.
+const RING_EVENTS: usize = 2_000;
+/// How many messages a slow client may lag behind before it has to begin anew.
+const LIVE_MESSAGES: usize = 256;
+
+/// Called with every event; must not block.
+pub type Sink = Box<dyn Fn(Arc<Event>) + Send + Sync>;
+
+/// How things stand.
+pub struct Board {
+    node: Node,
+    inner: Mutex<Inner>,
+    live: broadcast::Sender<Live>,
+    sink: Sink,
+}
+
+struct Inner {
+    apps: Vec<App>,
+    /// The same for readers, until something changes.
+    shared: Option<Arc<Vec<App>>>,
+    recent: VecDeque<Arc<Told<StreamEvent>>>,
+    last_id: u64,
+    journal: Journal,
+    health: Arc<Told<HealthDocument>>,
+}
+
+impl Inner {
+    fn shared_apps(&mut self) -> Arc<Vec<App>> {
+        self.shared.get_or_insert_with(|| Arc::new(self.apps.clone())).clone()
+    }
+}
+
+impl Board {
+    /// A board without apps that goes on counting events after `last_id`.
+    #[must_use]
+    pub fn new(node: Node, journal: Journal, recent: Vec<Event>, last_id: u64, health: HealthDocument, sink: Sink) -> Self {
+        let skip = recent.len().saturating_sub(RING_EVENTS);
+        let recent = recent.into_iter().skip(skip);
+        let recent = recent.map(|event| Arc::new(Told::new(StreamEvent { event, instance: None, definition: None })));
+        let inner = Inner {
+            apps: Vec::new(),
+            shared: None,
+            recent: recent.collect(),
+            last_id,
+            journal,
+            health: Arc::new(Told::new(health)),
+        };
+        Self { node, inner: Mutex::new(inner), live: broadcast::Sender::new(LIVE_MESSAGES), sink }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who this is.
+    #[must_use]
+    pub fn node(&self) -> Node {
+        self.node.clone()
+    }
+
+    /// Every app, in the order in which they were added.
+    #[must_use]
+    pub fn apps(&self) -> Arc<Vec<App>> {
+        self.lock().shared_apps()
+    }
+
+    /// The latest health document.
+    #[must_use]
+    pub fn health(&self) -> Arc<Told<HealthDocument>> {
+        self.lock().health.clone()
+    }
+
+    /// Takes a new health document and tells it to all who follow.
+    pub fn set_health(&self, document: HealthDocument) -> Arc<Told<HealthDocument>> {
+        let told = Arc::new(Told::new(document));
+        self.lock().health = told.clone();
+        // Nobody listening is no error.
+        let _ = self.live.send(Live::Health(told.clone()));
+        told
+    }
+
+    /// Adds an app, or replaces what is told about it; instances that are known stay as they are.
+    pub fn put_app(&self, mut app: App) {
+        let mut inner = self.lock();
+        match inner.apps.iter_mut().find(|known| known.name == app.name) {
+            Some(known) => {
+                for one in &mut app.instances {
+                    if let Some(old) = known.instances.iter().find(|old| old.index == one.index) {
+                        *one = old.clone();
+                    }
+                }
+                *known = app;
+                judge(known);
+            }
+            None => {
+                judge(&mut app);
+                inner.apps.push(app);
+            }
+        }
+        inner.shared = None;
+    }
+
+    /// Forgets an app.
+    pub fn remove_app(&self, name: &str) {
+        let mut inner = self.lock();
+        inner.apps.retain(|app| app.name != name);
+        inner.shared = None;
+    }
+
+    /// Changes an app in place.
+    pub fn with_app(&self, name: &str, change: impl FnOnce(&mut App)) {
+        let mut inner = self.lock();
+        if let Some(app) = inner.apps.iter_mut().find(|app| app.name == name) {
+            change(app);
+            judge(app);
+        }
+        inner.shared = None;
+    }
+
+    /// Changes an instance in place.
+    pub fn with_instance(&self, name: &str, index: u32, change: impl FnOnce(&mut Instance)) {
+        self.with_app(name, |app| {
+            if let Some(one) = app.instances.iter_mut().find(|one| one.index == index) {
+                change(one);
+            }
+        });
+    }
+
+    /// Changes every instance in place: for samples.
+    pub fn with_all_instances(&self, mut change: impl FnMut(&mut Instance)) {
+        let mut inner = self.lock();
+        inner.apps.iter_mut().flat_map(|app| &mut app.instances).for_each(&mut change);
+        inner.shared = None;
+    }
+
+    /// Numbers an event, keeps it and tells it to all. Gives its number.
+    pub fn tell(&self, mut event: Event) -> u64 {
+        let mut inner = self.lock();
+        inner.last_id += 1;
+        event.id = inner.last_id;
+        inner.journal.append(&event);
+        let app = event.app.as_ref().and_then(|name| inner.apps.iter().find(|app| app.name == *name));
+        let (instance, definition) = match (app, event.index) {
+            (Some(app), Some(index)) => (app.instances.iter().find(|one| one.index == index).cloned(), None),
+            (Some(app), None) => (None, Some(app.clone())),
+            (None, _) => (None, None),
+        };
+        let told = Arc::new(Told::new(StreamEvent { event, instance, definition }));
+        inner.recent.push_back(told.clone());
+        if inner.recent.len() > RING_EVENTS {
+            inner.recent.pop_front();
+        }
+        (self.sink)(Arc::new(told.value.event.clone()));
+        let _ = self.live.send(Live::Event(told));
+        inner.last_id
+    }
+
+    /// The newest events, newest first.
+    #[must_use]
+    pub fn recent(&self, count: usize) -> Vec<Event> {
+        self.lock().recent.iter().rev().take(count).map(|told| told.value.event.clone()).collect()
+    }
+
+    /// Number of the latest event.
+    #[must_use]
+    pub fn last_id(&self) -> u64 {
+        self.lock().last_id
+    }
+
+    /// How things stand, what the caller missed after the event `after`, and all that comes.
+    #[must_use]
+    pub fn follow(&self, after: Option<u64>) -> Follow {
+        let mut inner = self.lock();
+        let apps = inner.shared_apps();
+        let live = self.live.subscribe();
+        let oldest = inner.recent.front().map_or(inner.last_id + 1, |told| told.value.event.id);
+        let resync = after.is_some_and(|id| id > inner.last_id || id + 1 < oldest);
+        let missed = match after {
+            Some(id) if !resync => inner.recent.iter().filter(|told| told.value.event.id > id).cloned().collect(),
+            _ => Vec::new(),
+        };
+        let (last_event_id, health) = (inner.last_id, inner.health.value.clone());
+        drop(inner);
+        let snapshot = Told::new(Snapshot { node: self.node.clone(), last_event_id, apps: apps.to_vec(), health });
+        Follow { resync, snapshot, missed, live }
+    }
+}
+
+/// The state that stands for all instances: the one that needs the most attention.
+fn judge(app: &mut App) {
+    let rank = |state: State| match state {
+        State::Unkillable => 0,
+        State::Errored => 1,
+        State::BackingOff => 2,
+        State::Stopping => 3,
+        State::Starting => 4,
+        State::Online => 5,
+        State::Stopped => 6,
+    };
+    if let Some(worst) = app.instances.iter().min_by_key(|one| rank(one.state)) {
+        app.state = worst.state;
+        app.reason = worst.reason.clone();
+    }
+}

@@ -1,0 +1,128 @@
+//! What is known of a running instance, on disk before it counts as started: so the next supervisor can take it back.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use app::model::Time;
+use serde::{Deserialize, Serialize};
+
+/// One instance as it was last seen. Written without fsync(2): it has to outlive this process, not the host,
+/// because after a crash of the host nothing of it runs any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Name of the app.
+    pub name: String,
+    /// Number of the instance within it.
+    pub index: u32,
+    /// Boot in which this was written: in another one nothing of it is true.
+    pub boot_id: String,
+    /// Value of the marker in the environment of its processes.
+    pub marker: String,
+    /// The process, if there is one.
+    pub pid: Option<u32>,
+    /// Its start in clock ticks since boot.
+    pub start_ticks: Option<u64>,
+    /// Its start.
+    pub started_at: Option<Time>,
+    /// Restarts so far.
+    pub restarts: u32,
+    /// It rests by its policy, and why; not because somebody asked.
+    pub rests: Option<Rest>,
+}
+
+/// An instance that was not to be started again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rest {
+    /// Was it given up?
+    pub errored: bool,
+    /// Why, in words.
+    pub reason: Option<String>,
+}
+
+/// The folder of these files.
+#[derive(Clone, Debug)]
+pub struct Identities {
+    folder: PathBuf,
+}
+
+impl Identities {
+    /// Opens the folder, and makes it if it is missing.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub fn open(run: &Path) -> io::Result<Self> {
+        let folder = run.join("units");
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self { folder })
+    }
+
+    fn path(&self, pm_id: u32) -> PathBuf {
+        self.folder.join(format!("{pm_id}.json"))
+    }
+
+    /// Replaces what is known of an instance, all or nothing.
+    ///
+    /// # Errors
+    /// The file system refused; what was known before is still there.
+    pub fn write(&self, pm_id: u32, identity: &Identity) -> io::Result<()> {
+        let new = self.folder.join(format!(".{pm_id}.new"));
+        std::fs::write(&new, serde_json::to_vec(identity)?)?;
+        std::fs::rename(new, self.path(pm_id))
+    }
+
+    /// Forgets an instance.
+    pub fn remove(&self, pm_id: u32) {
+        if let Err(error) = std::fs::remove_file(self.path(pm_id))
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(pm_id, %error, "failed to remove the identity of an instance");
+        }
+    }
+
+    /// Everything that is known. A file that cannot be read counts as missing: the markers of the processes tell as well.
+    #[must_use]
+    pub fn read_all(&self) -> Vec<(u32, Identity)> {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return Vec::new() };
+        entries
+            .flatten()
+            .filter_map(|entry| {
+                let name = entry.file_name();
+                let pm_id = name.to_str()?.strip_suffix(".json")?.parse().ok()?;
+                match serde_json::from_slice(&std::fs::read(entry.path()).ok()?) {
+                    Ok(identity) => Some((pm_id, identity)),
+                    Err(error) => {
+                        tracing::warn!(pm_id, %error, "failed to read the identity of an instance");
+                        None
+                    }
+                }
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_read_and_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let identities = Identities::open(folder.path()).unwrap();
+        let identity = Identity {
+            name: "a b".into(),
+            index: 1,
+            boot_id: "boot".into(),
+            marker: "home.3.9".into(),
+            pid: Some(7),
+            start_ticks: Some(99),
+            started_at: Some(Time(5)),
+            restarts: 2,
+            rests: None,
+        };
+        identities.write(3, &identity).unwrap();
+        std::fs::write(folder.path().join("units/4.json"), "{ torn").unwrap();
+        assert_eq!(identities.read_all(), [(3, identity)]);
+        identities.remove(3);
+        assert_eq!(identities.read_all(), []);
+    }
+}

@@ -1,0 +1,573 @@
+//! The life of an instance as a pure state machine: `(state, input, now) -> (state, effects)`.
+//! It reads no clock, no disk and no network, so that every rule can be tested without a process.
+
+use app::model::{Cause, EventKind, State};
+
+use super::policy::{Policy, Verdict};
+use super::words;
+
+/// How long a process may survive SIGKILL before it is called unkillable, in ms.
+const KILL_PATIENCE_MS: u64 = 5_000;
+/// How often an unkillable process is tried again, in ms.
+const KILL_RETRY_MS: u64 = 5_000;
+
+/// Milliseconds of a clock that never jumps (`CLOCK_BOOTTIME`).
+pub type Mono = u64;
+
+/// How a process ended, as far as the kernel told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Exit code.
+    Code(i32),
+    /// Number of the signal.
+    Signal(i32),
+    /// Nobody could tell: the supervisor was away, or the kernel does not say.
+    Unknown,
+}
+
+/// Why something is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// The cause.
+    pub cause: Cause,
+    /// Who asked, where somebody did.
+    pub actor: Option<String>,
+    /// More in words, such as `memory 301 MB over its limit of 300 MB`.
+    pub detail: Option<String>,
+}
+
+impl Why {
+    /// A cause that needs no more words.
+    #[must_use]
+    pub fn plain(cause: Cause) -> Self {
+        Self { cause, actor: None, detail: None }
+    }
+
+    /// Somebody asked.
+    #[must_use]
+    pub fn asked_by(actor: impl Into<String>) -> Self {
+        Self { cause: Cause::Request, actor: Some(actor.into()), detail: None }
+    }
+}
+
+/// What comes after a stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Next {
+    /// It rests.
+    Rest(Why),
+    /// It is started again.
+    Start(Why),
+    /// The main process ended by itself and left others behind; once they are gone the policy decides.
+    Decide(Box<Finished>),
+}
+
+/// A run that is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Finished {
+    ended: Ended,
+    ran_ms: u64,
+}
+
+/// Where the instance is, with the data that exists only there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Phase {
+    Stopped { reason: Option<String>, by_policy: bool },
+    Starting,
+    Online { since: Mono },
+    Stopping { main_gone: bool, deadline: Mono, killed: bool, since_start: Mono, next: Next },
+    BackingOff { until: Mono, reason: String },
+    Errored { reason: String },
+    Unkillable { main_gone: bool, retry: Mono, since_start: Mono, next: Next },
+}
+
+/// What happens to an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// Somebody wants it to run.
+    Start(Why),
+    /// Somebody wants it to rest.
+    Stop(Why),
+    /// It is to be replaced by a new process. An automatic cause touches only what runs.
+    Restart(Why),
+    /// It was running when the supervisor came: a process that started so long ago.
+    Adopted {
+        /// Its age in ms.
+        age_ms: u64,
+    },
+    /// It ran when the supervisor was last there, and its process is gone now.
+    Lost {
+        /// Are processes of its tree left?
+        leftovers: bool,
+    },
+    /// [`Effect::Spawn`] worked.
+    Spawned,
+    /// [`Effect::Spawn`] did not work.
+    SpawnFailed(String),
+    /// The main process is gone.
+    Exited {
+        /// How.
+        ended: Ended,
+        /// Are processes of its tree left?
+        leftovers: bool,
+    },
+    /// Nothing of the tree is left; only told after [`Effect::WatchTree`].
+    TreeGone,
+    /// The time of the last [`Effect::Wake`] has come.
+    Due,
+    /// Counters go to 0.
+    Reset,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Start a process; answer with `Spawned` or `SpawnFailed`.
+    Spawn,
+    /// Send the stop signal to the whole tree.
+    Signal,
+    /// Kill the whole tree, and whatever it forks meanwhile.
+    Kill,
+    /// Tell when nothing of the tree is left.
+    WatchTree,
+    /// Call again at this time; replaces what was asked for before.
+    Wake(Mono),
+    /// Tell what happened.
+    Tell(Tale),
+}
+
+/// What happened, for the event log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tale {
+    /// What kind of thing.
+    pub kind: EventKind,
+    /// Why.
+    pub why: Why,
+    /// In words.
+    pub message: String,
+    /// How the process ended, at exit.
+    pub ended: Option<Ended>,
+    /// How long it had run in ms, at exit.
+    pub ran_ms: Option<u64>,
+}
+
+/// One instance.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    phase: Phase,
+    policy: Policy,
+    restarts: u32,
+    /// Why the process that is being started is started.
+    starting: Why,
+    spawn_failures: u32,
+    spawn_error: Option<String>,
+}
+
+impl Machine {
+    /// An instance that does not run and has been restarted so often.
+    #[must_use]
+    pub fn new(policy: Policy, restarts: u32) -> Self {
+        Self {
+            phase: Phase::Stopped { reason: None, by_policy: false },
+            policy,
+            restarts,
+            starting: Why::plain(Cause::Restart),
+            spawn_failures: 0,
+            spawn_error: None,
+        }
+    }
+
+    /// The same, resting for a reason that was found earlier.
+    #[must_use]
+    pub fn resting(policy: Policy, restarts: u32, errored: bool, reason: Option<String>) -> Self {
+        let phase = if errored {
+            Phase::Errored { reason: reason.unwrap_or_else(|| "it was given up".into()) }
+        } else {
+            Phase::Stopped { reason, by_policy: true }
+        };
+        Self { phase, ..Self::new(policy, restarts) }
+    }
+
+    /// Takes other rules; they count from now on.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy.adopt(policy);
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn state(&self) -> State {
+        match self.phase {
+            Phase::Stopped { .. } => State::Stopped,
+            Phase::Starting => State::Starting,
+            Phase::Online { .. } => State::Online,
+            Phase::Stopping { .. } => State::Stopping,
+            Phase::BackingOff { .. } => State::BackingOff,
+            Phase::Errored { .. } => State::Errored,
+            Phase::Unkillable { .. } => State::Unkillable,
+        }
+    }
+
+    /// Why it is there, where there is a reason.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match &self.phase {
+            Phase::Stopped { reason, .. } => reason.as_deref(),
+            Phase::BackingOff { reason, .. } | Phase::Errored { reason } => Some(reason),
+            Phase::Unkillable { .. } => Some("SIGKILL had no effect; it is tried again"),
+            Phase::Starting | Phase::Online { .. } | Phase::Stopping { .. } => None,
+        }
+    }
+
+    /// Does it rest because its policy says so, and not because somebody asked?
+    #[must_use]
+    pub fn rests_by_policy(&self) -> bool {
+        matches!(self.phase, Phase::Errored { .. } | Phase::Stopped { by_policy: true, .. })
+    }
+
+    /// When it will be started again, while backing off.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<Mono> {
+        if let Phase::BackingOff { until, .. } = self.phase { Some(until) } else { None }
+    }
+
+    /// Restarts so far.
+    #[must_use]
+    pub fn restarts(&self) -> u32 {
+        self.restarts
+    }
+
+    /// Failures in a row.
+    #[must_use]
+    pub fn unstable(&self) -> u32 {
+        self.policy.unstable()
+    }
+
+    /// Is a start of it on its way: will it be online without a further request?
+    #[must_use]
+    pub fn is_coming(&self) -> bool {
+        match &self.phase {
+            Phase::Starting | Phase::Online { .. } => true,
+            Phase::Stopping { next, .. } | Phase::Unkillable { next, .. } => matches!(next, Next::Start(_)),
+            Phase::Stopped { .. } | Phase::BackingOff { .. } | Phase::Errored { .. } => false,
+        }
+    }
+
+    /// Takes an input and says what is to be done. Inputs that mean nothing in this state change nothing.
+    pub fn apply(&mut self, input: Input, now: Mono) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match input {
+            Input::Start(why) => self.start(why, &mut effects),
+            Input::Stop(why) => self.stop(why, now, &mut effects),
+            Input::Restart(why) => self.restart(why, now, &mut effects),
+            Input::Adopted { age_ms } => {
+                if matches!(self.phase, Phase::Stopped { .. } | Phase::Errored { .. }) {
+                    self.phase = Phase::Online { since: now.saturating_sub(age_ms) };
+                    effects.push(tell(
+                        EventKind::Adopted,
+                        Why::plain(Cause::Restart),
+                        "was running and has been taken back".into(),
+                    ));
+                }
+            }
+            Input::Lost { leftovers } => self.lost(leftovers, now, &mut effects),
+            Input::Spawned => self.spawned(now, &mut effects),
+            Input::SpawnFailed(error) => self.spawn_failed(error, now, &mut effects),
+            Input::Exited { ended, leftovers } => self.exited(ended, leftovers, now, &mut effects),
+            Input::TreeGone => self.tree_gone(now, &mut effects),
+            Input::Due => self.due(now, &mut effects),
+            Input::Reset => {
+                self.restarts = 0;
+                self.policy.forgive();
+            }
+        }
+        effects
+    }
+
+    fn start(&mut self, why: Why, effects: &mut Vec<Effect>) {
+        match &mut self.phase {
+            Phase::Stopped { .. } | Phase::BackingOff { .. } | Phase::Errored { .. } => {
+                self.policy.forgive();
+                self.spawn_failures = 0;
+                self.spawn_error = None;
+                self.spawn(why, effects);
+            }
+            Phase::Stopping { next, .. } | Phase::Unkillable { next, .. } => *next = Next::Start(why),
+            Phase::Starting | Phase::Online { .. } => {}
+        }
+    }
+
+    fn stop(&mut self, why: Why, now: Mono, effects: &mut Vec<Effect>) {
+        match &mut self.phase {
+            Phase::Stopped { .. } => {}
+            Phase::BackingOff { .. } | Phase::Errored { .. } => self.rest(why, effects),
+            Phase::Stopping { next, .. } | Phase::Unkillable { next, .. } => *next = Next::Rest(why),
+            Phase::Starting | Phase::Online { .. } => self.end_run(Next::Rest(why), now, effects),
+        }
+    }
+
+    fn restart(&mut self, why: Why, now: Mono, effects: &mut Vec<Effect>) {
+        let automatic = why.cause != Cause::Request;
+        match &mut self.phase {
+            Phase::Starting | Phase::Online { .. } => self.end_run(Next::Start(why), now, effects),
+            _ if automatic => {}
+            Phase::Stopping { next, .. } | Phase::Unkillable { next, .. } => *next = Next::Start(why),
+            Phase::Stopped { .. } | Phase::BackingOff { .. } | Phase::Errored { .. } => self.start(why, effects),
+        }
+    }
+
+    fn end_run(&mut self, next: Next, now: Mono, effects: &mut Vec<Effect>) {
+        let (why, message) = match &next {
+            Next::Rest(why) => (why.clone(), words::asked("stopping", why)),
+            Next::Start(why) => (why.clone(), words::asked("restarting", why)),
+            Next::Decide(_) => (Why::plain(Cause::Crash), "ending what it left behind".into()),
+        };
+        effects.push(tell(EventKind::Stopping, why, message));
+        self.begin_stopping(false, next, now, effects);
+    }
+
+    fn begin_stopping(&mut self, main_gone: bool, next: Next, now: Mono, effects: &mut Vec<Effect>) {
+        let since_start = if let Phase::Online { since } = self.phase { since } else { now };
+        let deadline = now + self.policy.kill_timeout_ms();
+        self.phase = Phase::Stopping { main_gone, deadline, killed: false, since_start, next };
+        effects.push(Effect::Signal);
+        effects.push(Effect::Wake(deadline));
+        if main_gone {
+            effects.push(Effect::WatchTree);
+        }
+    }
+
+    fn spawn(&mut self, why: Why, effects: &mut Vec<Effect>) {
+        self.starting = why;
+        self.phase = Phase::Starting;
+        effects.push(Effect::Spawn);
+    }
+
+    fn spawned(&mut self, now: Mono, effects: &mut Vec<Effect>) {
+        if self.phase != Phase::Starting {
+            return;
+        }
+        self.spawn_failures = 0;
+        self.spawn_error = None;
+        self.phase = Phase::Online { since: now };
+        let message = words::asked("started", &self.starting);
+        effects.push(tell(EventKind::Start, self.starting.clone(), message));
+    }
+
+    fn spawn_failed(&mut self, error: String, now: Mono, effects: &mut Vec<Effect>) {
+        if self.phase != Phase::Starting {
+            return;
+        }
+        let news = self.spawn_error.as_ref() != Some(&error);
+        self.spawn_error = Some(error.clone());
+        let why = Why { cause: Cause::Spawn, actor: None, detail: Some(error.clone()) };
+        if self.policy.autorestart() {
+            let delay = Policy::spawn_delay_ms(self.spawn_failures);
+            self.spawn_failures = self.spawn_failures.saturating_add(1);
+            self.phase = Phase::BackingOff { until: now + delay, reason: error.clone() };
+            effects.push(Effect::Wake(now + delay));
+        } else {
+            self.phase = Phase::Errored { reason: error.clone() };
+        }
+        // A missing program is tried again for ever; it is news only once.
+        if news {
+            effects.push(tell(EventKind::SpawnFailed, why, format!("could not be started: {error}")));
+        }
+    }
+
+    fn exited(&mut self, ended: Ended, leftovers: bool, now: Mono, effects: &mut Vec<Effect>) {
+        match &mut self.phase {
+            Phase::Online { since } => {
+                let run = Finished { ended, ran_ms: now.saturating_sub(*since) };
+                if leftovers {
+                    self.tell_exit(&run, None, "; what it left behind is being ended", effects);
+                    self.begin_stopping(true, Next::Decide(Box::new(run)), now, effects);
+                } else {
+                    self.decide(&run, true, now, effects);
+                }
+            }
+            Phase::Stopping { main_gone, since_start, next, .. } | Phase::Unkillable { main_gone, since_start, next, .. } => {
+                if *main_gone {
+                    return;
+                }
+                *main_gone = true;
+                let run = Finished { ended, ran_ms: now.saturating_sub(*since_start) };
+                let why = match next {
+                    Next::Rest(why) | Next::Start(why) => Some(why.clone()),
+                    Next::Decide(_) => None,
+                };
+                let message = match next {
+                    Next::Start(why) => words::asked("restarted", why),
+                    Next::Rest(why) => words::asked("stopped", why),
+                    Next::Decide(_) => words::ended(&run.ended),
+                };
+                effects.push(Effect::Tell(Tale {
+                    kind: EventKind::Exit,
+                    why: why.unwrap_or_else(|| Why::plain(Cause::Crash)),
+                    message,
+                    ended: Some(run.ended),
+                    ran_ms: Some(run.ran_ms),
+                }));
+                if leftovers {
+                    effects.push(Effect::WatchTree);
+                } else {
+                    self.finish(now, effects);
+                }
+            }
+            Phase::Stopped { .. } | Phase::Starting | Phase::BackingOff { .. } | Phase::Errored { .. } => {}
+        }
+    }
+
+    /// Nobody knows how long it lived or how it ended, so it is no failure: it is started again unless it never would be.
+    fn lost(&mut self, leftovers: bool, now: Mono, effects: &mut Vec<Effect>) {
+        if !matches!(self.phase, Phase::Stopped { .. }) {
+            return;
+        }
+        effects.push(Effect::Tell(Tale {
+            kind: EventKind::Exit,
+            why: Why::plain(Cause::Unknown),
+            message: "ended while qd was away; nobody saw how".into(),
+            ended: Some(Ended::Unknown),
+            ran_ms: None,
+        }));
+        let next = if self.policy.autorestart() {
+            Next::Start(Why::plain(Cause::Unknown))
+        } else {
+            Next::Rest(Why {
+                detail: Some("it ended while qd was away, and autorestart is off".into()),
+                ..Why::plain(Cause::Unknown)
+            })
+        };
+        if leftovers {
+            self.begin_stopping(true, next, now, effects);
+        } else {
+            self.conclude(next, now, effects);
+        }
+    }
+
+    fn tree_gone(&mut self, now: Mono, effects: &mut Vec<Effect>) {
+        if let Phase::Stopping { main_gone: true, .. } | Phase::Unkillable { main_gone: true, .. } = self.phase {
+            self.finish(now, effects);
+        }
+    }
+
+    fn finish(&mut self, now: Mono, effects: &mut Vec<Effect>) {
+        let (Phase::Stopping { next, .. } | Phase::Unkillable { next, .. }) = self.phase.clone() else {
+            return;
+        };
+        self.conclude(next, now, effects);
+    }
+
+    fn conclude(&mut self, next: Next, now: Mono, effects: &mut Vec<Effect>) {
+        match next {
+            Next::Rest(why) => self.rest(why, effects),
+            Next::Start(why) => {
+                self.restarts = self.restarts.saturating_add(1);
+                if why.cause == Cause::Request {
+                    self.policy.forgive();
+                }
+                self.spawn(why, effects);
+            }
+            Next::Decide(run) => self.decide(&run, false, now, effects),
+        }
+    }
+
+    fn rest(&mut self, why: Why, effects: &mut Vec<Effect>) {
+        let message = words::asked("stopped", &why);
+        self.phase = Phase::Stopped { reason: Some(message.clone()), by_policy: false };
+        effects.push(tell(EventKind::Stopped, why, message));
+    }
+
+    fn decide(&mut self, run: &Finished, news: bool, now: Mono, effects: &mut Vec<Effect>) {
+        let verdict = self.policy.judge(&run.ended, run.ran_ms);
+        if news {
+            let outlook = match &verdict {
+                Verdict::Again { delay_ms: 0 } => String::new(),
+                Verdict::Again { delay_ms } => format!("; starts again in {}", words::duration(*delay_ms)),
+                Verdict::Rest(reason) | Verdict::GiveUp(reason) => format!("; {reason}"),
+            };
+            self.tell_exit(run, Some(&verdict), &outlook, effects);
+        }
+        let why = Why::plain(words::cause(&run.ended));
+        match verdict {
+            Verdict::Again { delay_ms: 0 } => {
+                self.restarts = self.restarts.saturating_add(1);
+                self.spawn(why, effects);
+            }
+            Verdict::Again { delay_ms } => {
+                let until = now + delay_ms;
+                let reason = format!("{} after {}", words::ended(&run.ended), words::duration(run.ran_ms));
+                let message = format!("waits {} before its next start", words::duration(delay_ms));
+                self.phase = Phase::BackingOff { until, reason };
+                effects.push(Effect::Wake(until));
+                effects.push(tell(EventKind::BackingOff, why, message));
+            }
+            Verdict::Rest(reason) => {
+                self.phase = Phase::Stopped { reason: Some(reason.clone()), by_policy: true };
+                effects.push(tell(EventKind::Stopped, why, format!("stopped: {reason}")));
+            }
+            Verdict::GiveUp(reason) => {
+                self.phase = Phase::Errored { reason: reason.clone() };
+                effects.push(tell(EventKind::Errored, why, format!("was given up: {reason}")));
+            }
+        }
+    }
+
+    fn tell_exit(&self, run: &Finished, verdict: Option<&Verdict>, outlook: &str, effects: &mut Vec<Effect>) {
+        let verb = if matches!(verdict, Some(Verdict::Again { delay_ms: 0 })) { "restarted" } else { "went down" };
+        let cause = words::cause(&run.ended);
+        let crash = if cause == Cause::Crash { "crash, " } else { "" };
+        effects.push(Effect::Tell(Tale {
+            kind: EventKind::Exit,
+            why: Why::plain(cause),
+            message: format!("{verb}: {crash}{} after {}{outlook}", words::ended(&run.ended), words::duration(run.ran_ms)),
+            ended: Some(run.ended.clone()),
+            ran_ms: Some(run.ran_ms),
+        }));
+    }
+
+    fn due(&mut self, now: Mono, effects: &mut Vec<Effect>) {
+        match &mut self.phase {
+            Phase::BackingOff { until, .. } if now >= *until => {
+                // A start that failed before anything ran is no restart.
+                if self.spawn_error.is_none() {
+                    self.restarts = self.restarts.saturating_add(1);
+                }
+                self.spawn(Why::plain(Cause::Restart), effects);
+            }
+            Phase::BackingOff { until, .. } => effects.push(Effect::Wake(*until)),
+            Phase::Stopping { deadline, killed, .. } if now >= *deadline && !*killed => {
+                *killed = true;
+                *deadline = now + KILL_PATIENCE_MS;
+                effects.extend([Effect::Kill, Effect::Wake(*deadline)]);
+            }
+            Phase::Stopping { main_gone, deadline, since_start, next, .. } if now >= *deadline => {
+                let why = Why::plain(Cause::Unknown);
+                effects.push(tell(
+                    EventKind::Unkillable,
+                    why,
+                    "does not end, not even by SIGKILL; look for a hung disk or mount".into(),
+                ));
+                self.phase = Phase::Unkillable {
+                    main_gone: *main_gone,
+                    retry: now + KILL_RETRY_MS,
+                    since_start: *since_start,
+                    next: next.clone(),
+                };
+                effects.extend([Effect::Kill, Effect::Wake(now + KILL_RETRY_MS)]);
+            }
+            Phase::Stopping { deadline, .. } => effects.push(Effect::Wake(*deadline)),
+            Phase::Unkillable { retry, .. } => {
+                *retry = now + KILL_RETRY_MS;
+                effects.extend([Effect::Kill, Effect::Wake(now + KILL_RETRY_MS)]);
+            }
+            Phase::Stopped { .. } | Phase::Starting | Phase::Online { .. } | Phase::Errored { .. } => {}
+        }
+    }
+}
+
+fn tell(kind: EventKind, why: Why, message: String) -> Effect {
+    Effect::Tell(Tale { kind, why, message, ended: None, ran_ms: None })
+}
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

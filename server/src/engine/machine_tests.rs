@@ -1,0 +1,258 @@
+use super::*;
+use app::model::AppSpec;
+use proptest::prelude::*;
+
+fn machine(change: impl FnOnce(&mut AppSpec)) -> Machine {
+    let mut spec = AppSpec { name: "a".into(), ..AppSpec::default() };
+    change(&mut spec);
+    Machine::new(Policy::of(&spec), 0)
+}
+
+fn online(machine: &mut Machine, now: Mono) {
+    assert!(machine.apply(Input::Start(Why::asked_by("ana")), now).contains(&Effect::Spawn));
+    machine.apply(Input::Spawned, now);
+    assert_eq!(machine.state(), State::Online);
+}
+
+fn exited(code: i32) -> Input {
+    Input::Exited { ended: Ended::Code(code), leftovers: false }
+}
+
+fn tales(effects: &[Effect]) -> Vec<(EventKind, String)> {
+    let tale = |effect: &Effect| if let Effect::Tell(tale) = effect { Some((tale.kind, tale.message.clone())) } else { None };
+    effects.iter().filter_map(tale).collect()
+}
+
+#[test]
+fn a_crash_is_told_and_started_again_at_once() {
+    let mut machine = machine(|_| {});
+    online(&mut machine, 0);
+    let effects = machine.apply(exited(1), 3000);
+    assert_eq!(tales(&effects), [(EventKind::Exit, "restarted: crash, exit 1 after 3 s".into())]);
+    assert_eq!(effects.last(), Some(&Effect::Spawn));
+    assert_eq!((machine.restarts(), machine.state()), (1, State::Starting));
+}
+
+#[test]
+fn a_stop_waits_kills_and_rests() {
+    let mut machine = machine(|spec| spec.kill_timeout_ms = 800);
+    online(&mut machine, 0);
+    let effects = machine.apply(Input::Stop(Why::asked_by("ana")), 1000);
+    assert!(effects.contains(&Effect::Signal) && effects.contains(&Effect::Wake(1800)));
+    assert!(machine.apply(Input::Due, 1799).contains(&Effect::Wake(1800)));
+    assert!(machine.apply(Input::Due, 1800).contains(&Effect::Kill));
+    let effects = machine.apply(Input::Exited { ended: Ended::Signal(9), leftovers: true }, 1810);
+    assert!(effects.contains(&Effect::WatchTree));
+    assert_eq!(machine.state(), State::Stopping);
+    machine.apply(Input::TreeGone, 1820);
+    assert_eq!((machine.state(), machine.reason()), (State::Stopped, Some("stopped by ana")));
+}
+
+#[test]
+fn what_a_crash_leaves_behind_is_ended_before_the_next_start() {
+    let mut machine = machine(|_| {});
+    online(&mut machine, 0);
+    let effects = machine.apply(Input::Exited { ended: Ended::Signal(9), leftovers: true }, 5000);
+    assert!(effects.contains(&Effect::Signal) && effects.contains(&Effect::WatchTree) && !effects.contains(&Effect::Spawn));
+    assert!(machine.apply(Input::TreeGone, 5100).contains(&Effect::Spawn));
+}
+
+#[test]
+fn a_stop_while_waiting_holds() {
+    let mut machine = machine(|spec| spec.restart_delay_ms = 1200);
+    online(&mut machine, 0);
+    machine.apply(exited(1), 10);
+    assert_eq!((machine.state(), machine.retry_at()), (State::BackingOff, Some(1210)));
+    machine.apply(Input::Stop(Why::asked_by("ana")), 500);
+    assert_eq!(machine.apply(Input::Due, 5000), []);
+    assert_eq!(machine.state(), State::Stopped);
+}
+
+#[test]
+fn a_start_during_a_stop_follows_it_and_a_later_stop_wins() {
+    let mut machine = machine(|_| {});
+    online(&mut machine, 0);
+    machine.apply(Input::Stop(Why::asked_by("ana")), 10);
+    machine.apply(Input::Start(Why::asked_by("bob")), 20);
+    assert!(machine.is_coming());
+    machine.apply(Input::Stop(Why::asked_by("eve")), 30);
+    assert!(!machine.is_coming());
+    assert!(!machine.apply(exited(0), 40).contains(&Effect::Spawn));
+    assert_eq!(machine.state(), State::Stopped);
+}
+
+#[test]
+fn schedules_and_watches_touch_only_what_runs() {
+    for cause in [Cause::Cron, Cause::Watch, Cause::MemoryLimit] {
+        let mut machine = machine(|_| {});
+        assert_eq!(machine.apply(Input::Restart(Why::plain(cause)), 0), []);
+        online(&mut machine, 0);
+        machine.apply(Input::Stop(Why::asked_by("ana")), 0);
+        machine.apply(Input::Restart(Why::plain(cause)), 0);
+        machine.apply(exited(0), 0);
+        assert_eq!(machine.state(), State::Stopped);
+    }
+}
+
+#[test]
+fn a_missing_program_is_news_once_and_tried_again() {
+    let mut machine = machine(|_| {});
+    machine.apply(Input::Start(Why::plain(Cause::Config)), 0);
+    let effects = machine.apply(Input::SpawnFailed("executable not found".into()), 0);
+    assert_eq!(tales(&effects).len(), 1);
+    assert_eq!(machine.state(), State::BackingOff);
+    assert_eq!(machine.apply(Input::Due, 1000), [Effect::Spawn]);
+    assert_eq!(tales(&machine.apply(Input::SpawnFailed("executable not found".into()), 1000)), []);
+    assert_eq!(machine.restarts(), 0);
+}
+
+#[test]
+fn what_survives_sigkill_holds_nobody_up() {
+    let mut machine = machine(|_| {});
+    online(&mut machine, 0);
+    machine.apply(Input::Stop(Why::asked_by("ana")), 0);
+    machine.apply(Input::Due, 1600);
+    machine.apply(Input::Due, 6600);
+    assert_eq!(machine.state(), State::Unkillable);
+    assert!(machine.apply(Input::Due, 11_600).contains(&Effect::Kill));
+    machine.apply(Input::Exited { ended: Ended::Signal(9), leftovers: false }, 12_000);
+    assert_eq!(machine.state(), State::Stopped);
+}
+
+#[test]
+fn a_process_that_went_while_nobody_looked_is_started_again() {
+    let mut machine = machine(|_| {});
+    let effects = machine.apply(Input::Lost { leftovers: false }, 0);
+    assert!(effects.contains(&Effect::Spawn));
+    let mut once = self::machine(|spec| spec.autorestart = false);
+    assert!(!once.apply(Input::Lost { leftovers: false }, 0).contains(&Effect::Spawn));
+    assert_eq!(once.state(), State::Stopped);
+}
+
+/// The world around a machine: at most one main process, a tree that may outlive it, one timer.
+#[derive(Default)]
+struct World {
+    alive: bool,
+    tree: bool,
+    watching: bool,
+    wake: Option<Mono>,
+}
+
+impl World {
+    fn carry_out(&mut self, machine: &mut Machine, effects: Vec<Effect>, works: bool, now: Mono) {
+        for effect in effects {
+            match effect {
+                Effect::Spawn => {
+                    assert!(!self.alive && !self.tree, "a second copy was started");
+                    self.alive = works;
+                    self.tree = works;
+                    let answer = if works { Input::Spawned } else { Input::SpawnFailed("no".into()) };
+                    let more = machine.apply(answer, now);
+                    self.carry_out(machine, more, works, now);
+                }
+                Effect::Kill => assert!(self.alive || self.tree, "killed what is gone"),
+                Effect::WatchTree => self.watching = true,
+                Effect::Wake(at) => self.wake = Some(at),
+                Effect::Signal | Effect::Tell(_) => {}
+            }
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Start,
+    Stop,
+    Restart,
+    Automatic,
+    Die { code: i32, leftovers: bool },
+    TreeGoes,
+    Time(u64),
+    Reset,
+}
+
+fn step() -> impl Strategy<Value = (Step, bool)> {
+    let step = prop_oneof![
+        2 => Just(Step::Start),
+        2 => Just(Step::Stop),
+        2 => Just(Step::Restart),
+        1 => Just(Step::Automatic),
+        5 => (0..3_i32, any::<bool>()).prop_map(|(code, leftovers)| Step::Die { code, leftovers }),
+        3 => Just(Step::TreeGoes),
+        5 => (0..4000_u64).prop_map(Step::Time),
+        1 => Just(Step::Reset),
+    ];
+    (step, prop::bool::weighted(0.9))
+}
+
+proptest! {
+    // 1,000 lives of up to 1,000 steps: a million random steps in all.
+    #![proptest_config(ProptestConfig { cases: 1000, max_shrink_iters: 2000, ..ProptestConfig::default() })]
+    #[test]
+    fn never_two_copies_never_a_lost_stop_always_an_end_to_waiting(
+        steps in prop::collection::vec(step(), 1000),
+        restart_delay in 0..3000_u64,
+        backoff in prop_oneof![Just(0_u64), 1..500_u64],
+        autorestart in any::<bool>(),
+    ) {
+        let mut machine = machine(|spec| {
+            (spec.restart_delay_ms, spec.exp_backoff_restart_delay_ms, spec.autorestart) = (restart_delay, backoff, autorestart);
+            spec.max_restarts = 5;
+        });
+        let (mut world, mut now, mut stopped) = (World::default(), 0, false);
+        for (step, works) in steps {
+            let input = match step {
+                Step::Start => { stopped = false; Input::Start(Why::asked_by("ana")) }
+                Step::Stop => { stopped = true; Input::Stop(Why::asked_by("ana")) }
+                Step::Restart => { stopped = false; Input::Restart(Why::asked_by("ana")) }
+                Step::Automatic => Input::Restart(Why::plain(Cause::Cron)),
+                Step::Reset => Input::Reset,
+                Step::Time(ms) => {
+                    now += ms;
+                    if world.wake.is_none_or(|at| at > now) { continue; }
+                    world.wake = None;
+                    Input::Due
+                }
+                Step::Die { code, leftovers } => {
+                    if !world.alive { continue; }
+                    world.alive = false;
+                    world.tree = leftovers;
+                    Input::Exited { ended: Ended::Code(code), leftovers }
+                }
+                Step::TreeGoes => {
+                    if world.alive || !world.watching { continue; }
+                    world.tree = false;
+                    world.watching = false;
+                    Input::TreeGone
+                }
+            };
+            let effects = machine.apply(input, now);
+            world.carry_out(&mut machine, effects, works, now);
+            prop_assert_eq!(world.alive, matches!(machine.state(), State::Online) || (matches!(machine.state(), State::Stopping | State::Unkillable) && world.alive));
+            prop_assert!(!(stopped && machine.is_coming()), "a stop was lost");
+            if stopped { prop_assert!(!matches!(machine.state(), State::Online | State::BackingOff | State::Starting)); }
+            if matches!(machine.state(), State::BackingOff | State::Stopping | State::Unkillable) {
+                prop_assert!(world.wake.is_some_and(|at| at <= now + 60_000), "it waits for nothing");
+            }
+            prop_assert!(machine.state() != State::Starting, "a start without an answer");
+        }
+        // Left alone, with a world that ends what it is told to end, every waiting comes to an end.
+        for _ in 0..64 {
+            if !matches!(machine.state(), State::BackingOff | State::Stopping | State::Unkillable) { break; }
+            let input = if world.alive {
+                world.alive = false;
+                world.tree = false;
+                Input::Exited { ended: Ended::Signal(9), leftovers: false }
+            } else if world.tree || world.watching {
+                (world.tree, world.watching) = (false, false);
+                Input::TreeGone
+            } else {
+                now = world.wake.take().unwrap_or(now).max(now);
+                Input::Due
+            };
+            let effects = machine.apply(input, now);
+            world.carry_out(&mut machine, effects, true, now);
+        }
+        prop_assert!(matches!(machine.state(), State::Online | State::Stopped | State::Errored), "{:?} never ends", machine.state());
+    }
+}

@@ -1,0 +1,151 @@
+//! What the actors of all instances share.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use app::model::AppSpec;
+
+use super::board::Board;
+use super::identity::{Identities, Identity};
+use crate::logs::Logs;
+use crate::process::{MarkerCache, Reaper, Tree};
+
+pub(super) struct Shared {
+    pub(super) board: Arc<Board>,
+    pub(super) logs: Logs,
+    pub(super) reaper: Reaper,
+    pub(super) boot_id: String,
+    home_id: String,
+    identities: Identities,
+    written: Mutex<HashMap<u32, Identity>>,
+    markers: Mutex<MarkerCache>,
+    peaks: Mutex<HashMap<u32, u64>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(super) fn new(board: Arc<Board>, logs: Logs, boot_id: String, home_id: String, identities: Identities) -> Self {
+        Self {
+            board,
+            logs,
+            reaper: Reaper::default(),
+            boot_id,
+            home_id,
+            identities,
+            written: Mutex::default(),
+            markers: Mutex::default(),
+            peaks: Mutex::default(),
+        }
+    }
+
+    /// What the processes of a run carry in their environment.
+    pub(super) fn marker(&self, pm_id: u32, run: i64) -> String {
+        format!("{}.{pm_id}.{run}", self.home_id)
+    }
+
+    /// What all our processes carry at the beginning of it.
+    pub(super) fn marker_prefix(&self) -> String {
+        format!("{}.", self.home_id)
+    }
+
+    pub(super) fn markers(&self) -> MutexGuard<'_, MarkerCache> {
+        lock(&self.markers)
+    }
+
+    pub(super) fn identities(&self) -> Vec<(u32, Identity)> {
+        self.identities.read_all()
+    }
+
+    /// Writes it unless nothing changed. A failure does not stop an app: its marker still tells who it is.
+    pub(super) fn write_identity(&self, pm_id: u32, identity: Identity) {
+        let mut written = lock(&self.written);
+        if written.get(&pm_id) == Some(&identity) {
+            return;
+        }
+        match self.identities.write(pm_id, &identity) {
+            Ok(()) => {
+                written.insert(pm_id, identity);
+            }
+            Err(error) => tracing::warn!(app = %identity.name, %error, "failed to write down the identity of an instance"),
+        }
+    }
+
+    /// The processes of every instance that runs.
+    pub(super) fn trees(&self) -> Vec<(u32, Tree)> {
+        let written = lock(&self.written);
+        let tree = |(pm_id, one): (&u32, &Identity)| {
+            Some((*pm_id, Tree { leader: one.pid?, leader_start: one.start_ticks, marker: one.marker.clone() }))
+        };
+        written.iter().filter_map(tree).collect()
+    }
+
+    pub(super) fn forget_identity(&self, pm_id: u32) {
+        lock(&self.written).remove(&pm_id);
+        self.identities.remove(pm_id);
+    }
+
+    /// Notes memory that an instance uses, in bytes.
+    pub(super) fn note_memory(&self, pm_id: u32, bytes: u64) {
+        let mut peaks = lock(&self.peaks);
+        let peak = peaks.entry(pm_id).or_default();
+        *peak = bytes.max(*peak);
+    }
+
+    /// The most memory that was noted in this run; the next run begins anew.
+    pub(super) fn take_peak(&self, pm_id: u32) -> Option<u64> {
+        lock(&self.peaks).remove(&pm_id)
+    }
+}
+
+/// The definition of an app: the one that counts now, and one that counts from the next start.
+pub(super) struct AppCell {
+    name: String,
+    board: Arc<Board>,
+    specs: Mutex<Specs>,
+}
+
+struct Specs {
+    running: Arc<AppSpec>,
+    pending: Option<Arc<AppSpec>>,
+}
+
+impl AppCell {
+    pub(super) fn new(spec: AppSpec, board: Arc<Board>) -> Self {
+        Self { name: spec.name.clone(), board, specs: Mutex::new(Specs { running: Arc::new(spec), pending: None }) }
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    /// The definition that running processes were started with.
+    pub(super) fn running(&self) -> Arc<AppSpec> {
+        lock(&self.specs).running.clone()
+    }
+
+    /// The definition that counts from the next start.
+    pub(super) fn latest(&self) -> Arc<AppSpec> {
+        let specs = lock(&self.specs);
+        specs.pending.as_ref().unwrap_or(&specs.running).clone()
+    }
+
+    pub(super) fn put(&self, spec: AppSpec) {
+        lock(&self.specs).pending = Some(Arc::new(spec));
+    }
+
+    /// The definition for a process that is started now.
+    pub(super) fn take_for_start(&self) -> Arc<AppSpec> {
+        let mut specs = lock(&self.specs);
+        if let Some(pending) = specs.pending.take() {
+            specs.running = pending;
+            let spec = specs.running.clone();
+            drop(specs);
+            self.board.with_app(&self.name, |app| super::view::describe(app, &spec));
+            return spec;
+        }
+        specs.running.clone()
+    }
+}
