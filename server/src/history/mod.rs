@@ -27,7 +27,7 @@ use app::model::Time;
 
 pub use error::Error;
 pub use sample::{AppSample, HostSample, Tick};
-pub use state::{AppRecord, AuditEntry, InstanceRecord, SecretHash, SessionRecord, State, TokenRecord};
+pub use state::{AuditEntry, SecretHash, SessionRecord, State, TokenRecord};
 pub use store::History;
 
 /// Told a sentence whenever something about the databases is worth knowing: set aside, away, back.

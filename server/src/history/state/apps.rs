@@ -1,37 +1,11 @@
 //! The apps that are known, and the list that was saved on request.
 
-use app::model::{AppSpec, Time};
+use app::model::{AppRecord, Time};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, State};
 use crate::history::now;
-
-/// What is kept of an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InstanceRecord {
-    /// Its number within the app, from 0.
-    pub index: u32,
-    /// Its number on the node.
-    pub pm_id: u32,
-    /// How often it was restarted.
-    pub restarts: u32,
-}
-
-/// What is kept of an app.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct AppRecord {
-    /// Its name.
-    pub name: String,
-    /// What it is to be.
-    pub spec: AppSpec,
-    /// Is it meant to run?
-    pub wanted: bool,
-    /// When it was first added.
-    pub created_at: Time,
-    /// Its instances.
-    pub instances: Vec<InstanceRecord>,
-}
 
 impl State {
     /// Every app in the order in which it was added.

@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub use access::{SecretHash, SessionRecord, TokenRecord};
-pub use apps::{AppRecord, InstanceRecord};
 pub use audit::AuditEntry;
 
 use super::error::Trouble;

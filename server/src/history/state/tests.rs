@@ -2,7 +2,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::{Arc, Mutex};
 
-use app::model::AppSpec;
+use app::model::{AppRecord, AppSpec, InstanceRecord};
 use tempfile::TempDir;
 
 use super::*;

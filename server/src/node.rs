@@ -1,1 +1,0 @@
-//! This host as a `Control`: engine, health, history and logs together.

@@ -1,0 +1,112 @@
+//! The tick: measures everything, judges it, shows it and records it. A thread of its own, because reading `/proc` blocks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use app::model::{HealthDocument, HealthStatus, Instance};
+
+use crate::engine::{Board, Engine};
+use crate::health::{HostFigures, InstanceSample, Sample, Sampler, Watched, document};
+use crate::history::{AppSample, History, HostSample, Tick};
+use crate::logs::Logs;
+use crate::process;
+
+/// How often a health document is stored while its status stays the same.
+const STORE_EVERY: Duration = Duration::from_secs(10);
+
+/// What a tick needs.
+pub struct Ticker {
+    /// Where samples are shown.
+    pub board: Arc<Board>,
+    /// What is told of memory that is used.
+    pub engine: Engine,
+    /// Where samples are kept.
+    pub history: History,
+    /// Whose size is told.
+    pub logs: Logs,
+    /// What measures.
+    pub sampler: Sampler,
+    /// Time between two ticks.
+    pub every: Duration,
+}
+
+impl Ticker {
+    /// Ticks for ever, on a thread of its own.
+    ///
+    /// # Errors
+    /// The thread cannot be made.
+    pub fn start(mut self) -> std::io::Result<()> {
+        let run = move || {
+            let (mut stored, mut status) = (None::<Instant>, None);
+            loop {
+                let begun = Instant::now();
+                let sample = self.measure();
+                let told = self.board.set_health(self.judge(&sample.host));
+                self.record(&told.value, &sample.host);
+                if status != Some(told.value.status) || stored.is_none_or(|at| at.elapsed() >= STORE_EVERY) {
+                    self.history.record_document(told.value.timestamp, told.json.clone());
+                    (stored, status) = (Some(begun), Some(told.value.status));
+                }
+                std::thread::sleep(self.every.saturating_sub(begun.elapsed()));
+            }
+        };
+        std::thread::Builder::new().name("ticker".into()).spawn(run).map(drop)
+    }
+
+    fn measure(&mut self) -> Sample {
+        let apps = self.board.apps();
+        let ports: BTreeMap<u32, Option<u16>> =
+            apps.iter().flat_map(|app| app.instances.iter().map(|one| (one.pm_id, app.env_port))).collect();
+        let watched = self.engine.trees().into_iter().map(|(pm_id, tree)| {
+            let env_port = ports.get(&pm_id).copied().flatten();
+            Watched { pm_id, tree, env_port }
+        });
+        let watched: Vec<Watched> = watched.collect();
+        let sample = self.sampler.sample(&watched).unwrap_or_else(|error| {
+            tracing::error!(%error, "failed to measure the apps");
+            Sample { host: self.sampler.host(), ..Sample::default() }
+        });
+        self.board.with_all_instances(|one: &mut Instance| {
+            let measured = sample.instances.get(&one.pm_id).filter(|_| one.pid.is_some()).copied();
+            let InstanceSample { cpu_percent, memory_bytes, port, .. } = measured.unwrap_or_default();
+            (one.cpu_percent, one.memory_bytes, one.port) = (cpu_percent, memory_bytes, port);
+        });
+        for (pm_id, one) in &sample.instances {
+            self.engine.note_memory(*pm_id, one.memory_bytes);
+        }
+        sample
+    }
+
+    fn judge(&self, host: &HostFigures) -> HealthDocument {
+        let mut host = host.clone();
+        (host.disk.history_bytes, host.disk.logs_bytes) = (self.history.size_bytes(), self.logs.total_bytes());
+        let node = self.board.node();
+        document(&self.board.apps(), &host, &node.hostname, node.started_at, process::wall_clock())
+    }
+
+    fn record(&self, health: &HealthDocument, host: &HostFigures) {
+        let apps = self.board.apps();
+        let running = apps.iter().filter(|app| app.instances.iter().any(|one| one.pid.is_some()));
+        let samples = running.map(|app| AppSample {
+            app: app.name.as_str().into(),
+            cpu_percent: app.cpu_percent(),
+            memory_bytes: app.memory_bytes(),
+        });
+        let host = HostSample {
+            cpu_percent: host.cpu.usage_percent,
+            memory_percent: host.memory.usage_percent,
+            disk_percent: host.disk.usage_percent,
+        };
+        self.history.record_tick(&Tick { time: health.timestamp, apps: samples.collect(), host });
+    }
+}
+
+/// The document of a node whose engine has not spoken yet: down, with nothing in it.
+#[must_use]
+pub fn no_document(hostname: &str) -> HealthDocument {
+    let now = process::wall_clock();
+    let empty = document(&[], &HostFigures::default(), hostname, now, now);
+    debug_assert_eq!(empty.status, HealthStatus::Down);
+    empty
+}
