@@ -21,6 +21,7 @@ pub enum ExecMode {
 
 /// What runs the script.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Interpreter {
     /// By the ending of the script, as PM2 chooses; a program itself if none fits.
@@ -34,6 +35,7 @@ pub enum Interpreter {
 
 /// Where a stream of an app is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum LogFile {
     /// A file in the log folder of the home, named after the app.
@@ -47,6 +49,7 @@ pub enum LogFile {
 
 /// When a log file is put aside, and how many are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Rotation {
     /// Size in bytes at which a file is put aside (`max_size`).
     pub max_bytes: u64,
@@ -64,6 +67,7 @@ impl Default for Rotation {
 
 /// Folders whose changes restart the app.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Watch {
     /// Absolute paths of files and folders.
     pub paths: Vec<String>,
@@ -75,6 +79,7 @@ pub struct Watch {
 
 /// An app as it is to be run. Paths are absolute, units are bytes and ms, aliases are resolved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(default)]
 pub struct AppSpec {
     /// Name, unique on the node, after `name_prefix` and `append_env_to_name`.
@@ -235,6 +240,7 @@ impl AppSpec {
 
 /// An app with all that it was told: for the command line of the one who owns the node, since it holds secrets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct Definition {
     /// How it is.
     pub app: super::App,

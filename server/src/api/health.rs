@@ -1,0 +1,56 @@
+//! The health document, and the two words for those who only want to know whether the node is there.
+
+use app::model::{HealthDocument, Overview};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+
+use super::context::Context;
+use super::error::ApiError;
+
+/// The state of all components and of the host, from the latest sample.
+#[utoipa::path(
+    get,
+    path = "/api/health/system",
+    tag = "health",
+    responses((status = 200, description = "The health document", body = HealthDocument)),
+)]
+pub(super) async fn system(State(context): State<Context>) -> impl IntoResponse {
+    // It was written once, when it was measured.
+    ([(header::CONTENT_TYPE, "application/json")], context.control.health().json.clone())
+}
+
+/// Everything that the overview of the dashboard shows.
+#[utoipa::path(
+    get,
+    path = "/api/overview",
+    tag = "health",
+    responses((status = 200, description = "The overview", body = Overview)),
+)]
+pub(super) async fn overview(State(context): State<Context>) -> Json<Overview> {
+    Json(context.control.overview().await)
+}
+
+/// Does the web side of the node answer?
+#[utoipa::path(
+    get,
+    path = "/api/health/live",
+    tag = "health",
+    responses((status = 200, description = "`ok`", body = String)),
+)]
+pub(super) async fn live() -> &'static str {
+    "ok"
+}
+
+/// Does its engine work too?
+#[utoipa::path(
+    get,
+    path = "/api/health/ready",
+    tag = "health",
+    responses((status = 200, description = "`ok`", body = String), (status = 503, description = "Not ready")),
+)]
+pub(super) async fn ready(State(context): State<Context>) -> Result<&'static str, ApiError> {
+    let away = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", "Not ready");
+    context.control.is_ready().then_some("ok").ok_or_else(away)
+}
