@@ -4,6 +4,8 @@
 //! The server calls `render::render` for each request of a page. What goes into a page and how it is said are pure functions
 //! ([`state`], [`words`], [`format`], [`route`]); components only show it.
 
+#![recursion_limit = "512"]
+
 #[cfg(feature = "ssr")]
 pub mod backend;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]

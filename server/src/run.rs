@@ -1,1 +1,393 @@
 //! What is wired to what.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use app::model::{AppRecord, Node};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use crate::api;
+use crate::auth::{self, Auth};
+use crate::cli::{Failure, ServeOptions};
+use crate::config::{self, ConfigErrors, LoadOptions, Settings};
+use crate::control::Actor;
+use crate::engine::{Board, Engine, Journal, Options, Store};
+use crate::health::Sampler;
+use crate::history::{self, History, Notify, State};
+use crate::logs::Logs;
+use crate::node::{LocalNode, Ticker, no_document};
+use crate::process;
+use crate::web;
+
+/// Threads that serve the web. The engine, the logs, the history and the tick have threads of their own.
+const WEB_THREADS: usize = 2;
+/// Threads for what waits for the disk on behalf of the web.
+const DISK_THREADS: usize = 8;
+
+/// `qd serve`: runs the node until a signal or a request ends it.
+///
+/// # Errors
+/// Another node runs on this home, the config is bad, or something that is needed cannot be had. Nothing was started then.
+pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
+    process::settle_in();
+    start_log();
+    let place = Place::open(&options.home)?;
+    let (settings, warnings) = Settings::load(&options.home)?;
+    let file = options.config.clone();
+    let specs = file.as_deref().map(|file| load(file, &settings)).transpose()?;
+    for warning in warnings.iter().chain(specs.iter().flat_map(|loaded| &loaded.warnings)) {
+        eprintln!("warning: {warning}");
+    }
+    let listener = listen(options, &settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WEB_THREADS)
+        .max_blocking_threads(DISK_THREADS)
+        .enable_all()
+        .build()
+        .map_err(|error| failed("the threads that serve the web cannot be started", &error))?;
+    runtime.block_on(async {
+        let (end, ended) = mpsc::unbounded_channel();
+        let running = Running::start(&place, &settings, end, &options.home)?;
+        running.run(&place, listener, specs.unwrap_or_default(), file, settings, ended).await
+    })
+}
+
+fn failed(what: &str, why: &dyn std::fmt::Display) -> Failure {
+    Failure::Failed(format!("{what}: {why}"))
+}
+
+fn start_log() {
+    let colours = io::IsTerminal::is_terminal(&io::stderr());
+    let log = tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(colours).with_max_level(tracing::Level::INFO);
+    // A second call in one process, as in tests, keeps the first log.
+    let _ = log.try_init();
+}
+
+fn load(file: &Path, settings: &Settings) -> Result<config::Loaded, ConfigErrors> {
+    let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let options = LoadOptions { env_name: None, only: None, environment: environment.collect(), rotation: settings.logs };
+    config::load(file, &options)
+}
+
+fn listen(options: &ServeOptions, settings: &Settings) -> Result<TcpListener, Failure> {
+    let told = options.listen.as_deref().map(config::settings::address).transpose();
+    let address = told.map_err(|error| Failure::Usage(format!("--listen: {error}")))?.unwrap_or(settings.listen);
+    TcpListener::bind(address)
+        .map_err(|error| failed(&format!("{address} cannot be listened on; choose another one with --listen"), &error))
+}
+
+/// The home folder, which is ours alone while this lives.
+struct Place {
+    run: PathBuf,
+    _lock: File,
+}
+
+impl Place {
+    fn open(home: &Path) -> Result<Self, Failure> {
+        let run = home.join("run");
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&run);
+        made.map_err(|error| failed(&format!("the home {} cannot be made", home.display()), &error))?;
+        let private = std::fs::set_permissions(home, std::fs::Permissions::from_mode(0o700));
+        private.map_err(|error| failed(&format!("the home {} cannot be made private; is it yours?", home.display()), &error))?;
+        let path = run.join("lock");
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).read(true).open(&path);
+        let lock = lock.map_err(|error| failed(&format!("{} cannot be opened", path.display()), &error))?;
+        if let Err(error) = lock.try_lock() {
+            let why = match error {
+                std::fs::TryLockError::WouldBlock => {
+                    "another qd runs on it; end that one with `qd kill`, or name another --home".into()
+                }
+                std::fs::TryLockError::Error(error) => error.to_string(),
+            };
+            return Err(Failure::Failed(format!("the home {} cannot be used: {why}", home.display())));
+        }
+        Ok(Self { run, _lock: lock })
+    }
+
+    /// What tells the processes of this home from those of others on the host. A copy of the home gets the same; that is
+    /// why processes are compared by number and start time too.
+    fn id(&self) -> Result<String, Failure> {
+        let path = self.run.join("id");
+        if let Ok(id) = std::fs::read_to_string(&path)
+            && id.len() == 16
+        {
+            return Ok(id);
+        }
+        let mut random = [0_u8; 8];
+        getrandom::fill(&mut random).map_err(|error| failed("the system gives no random numbers", &error))?;
+        let id: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        std::fs::write(&path, &id).map_err(|error| failed(&format!("{} cannot be written", path.display()), &error))?;
+        Ok(id)
+    }
+
+    /// The socket of the command line. One that an earlier run left behind is replaced: the lock says that nobody uses it.
+    fn socket(&self) -> Result<UnixListener, Failure> {
+        let path = self.run.join("qd.sock");
+        let _ = std::fs::remove_file(&path);
+        UnixListener::bind(&path).map_err(|error| {
+            failed(
+                &format!(
+                    "the socket {} cannot be made; a path may have 107 bytes at most, name a shorter --home",
+                    path.display()
+                ),
+                &error,
+            )
+        })
+    }
+}
+
+/// What `state.db` keeps for the engine.
+struct Kept(State);
+
+impl Store for Kept {
+    fn put(&self, records: &[AppRecord]) -> Result<(), String> {
+        self.0.put_apps(records).map_err(|error| error.to_string())
+    }
+
+    fn remove(&self, name: &str) -> Result<(), String> {
+        self.0.remove_app(name).map_err(|error| error.to_string())
+    }
+}
+
+struct Running {
+    node: Arc<LocalNode>,
+    records: Vec<AppRecord>,
+}
+
+impl Running {
+    fn start(place: &Place, settings: &Settings, end: mpsc::UnboundedSender<()>, home: &Path) -> Result<Self, Failure> {
+        let notices = Notices::default();
+        let state = State::open(home, &notices.notify()).map_err(|error| failed("state.db cannot be opened", &error))?;
+        let records = state.apps().map_err(|error| failed("the apps in state.db cannot be read", &error))?;
+        let logs = {
+            let notify = notices.notify();
+            Logs::start(home, move |notice| notify(notice)).map_err(|error| failed("the logs cannot be opened", &error))?
+        };
+        let (journal, told) =
+            Journal::open(&place.run).map_err(|error| failed("the journal of events cannot be opened", &error))?;
+        let kept = history::Settings {
+            sample_every: settings.sample_every,
+            samples_kept: settings.history.raw,
+            minutes_kept: settings.history.minutes,
+            max_bytes: settings.history.max_bytes,
+            ..history::Settings::default()
+        };
+        let history = History::open(home, kept, notices.notify());
+        let last_id = match told.last() {
+            Some(event) => event.id,
+            None => history.last_event_id().ok().flatten().unwrap_or(0),
+        };
+        // What the history has already is kept once: events are known by their numbers.
+        for event in &told {
+            history.record_event(&Arc::new(event.clone()));
+        }
+        let sink = {
+            let history = history.clone();
+            Box::new(move |event| history.record_event(&event))
+        };
+        let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let node = Node {
+            hostname: hostname.clone(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            started_at: process::wall_clock(),
+            sample_every_ms: u64::try_from(settings.sample_every.as_millis()).unwrap_or(2000),
+        };
+        let board = Arc::new(Board::new(node, journal, told, last_id, no_document(&hostname), sink));
+        let engine = Engine::start(Options {
+            run: place.run.clone(),
+            home_id: place.id()?,
+            board: board.clone(),
+            logs: logs.clone(),
+            store: Arc::new(Kept(state.clone())),
+        })
+        .map_err(|error| failed("the engine cannot be started", &error))?;
+        notices.deliver_to(engine.clone());
+        let ticker = Ticker {
+            board: board.clone(),
+            engine: engine.clone(),
+            history: history.clone(),
+            logs: logs.clone(),
+            sampler: Sampler::new(home),
+            every: settings.sample_every,
+        };
+        ticker.start().map_err(|error| failed("the thread that measures cannot be started", &error))?;
+        Ok(Self { node: Arc::new(LocalNode { board, engine, logs, state, history, end }), records })
+    }
+
+    async fn run(
+        self,
+        place: &Place,
+        listener: TcpListener,
+        loaded: config::Loaded,
+        file: Option<PathBuf>,
+        settings: Settings,
+        mut ended: mpsc::UnboundedReceiver<()>,
+    ) -> Result<(), Failure> {
+        let rate = auth::Rate { burst: settings.control.burst, per_second: f64::from(settings.control.per_minute) / 60.0 };
+        let auth = Auth::new(self.node.state.clone(), auth::Settings { hosts: settings.hosts.clone(), control_rate: rate })
+            .map_err(|error| failed("the tokens in state.db cannot be read", &error))?;
+        let (stop, stopping) = watch::channel(false);
+        let address = listener.local_addr().map_err(|error| failed("the address is not known", &error))?;
+        let streams = settings.stream.max_clients as usize;
+        let context = api::Context::new(self.node.clone(), auth.clone(), streams, stopping.clone());
+        let router = api::router(context);
+        let listeners = web::Listeners { tcp: vec![listener], unix: Some(place.socket()?) };
+        let serving = tokio::spawn(web::serve(listeners, router, stopping));
+        let mut signals = Signals::listen().map_err(|error| failed("signals cannot be listened for", &error))?;
+        let url = format!("http://{address}");
+        let _ = std::fs::write(place.run.join("address"), &url);
+        self.greet(&url, &auth).await;
+
+        let engine = self.node.engine.clone();
+        let records = self.records;
+        let beginning = tokio::spawn(async move {
+            engine.restore(records).await;
+            if let Err(error) = engine.apply(loaded.specs, false, &config_file()).await {
+                engine.node_event(&error.to_string());
+            }
+        });
+        let leave = loop {
+            tokio::select! {
+                _ = ended.recv() => break false,
+                told = signals.next() => match told {
+                    Told::End => break false,
+                    Told::Leave => break true,
+                    Told::Reload => reload(&self.node.engine, file.as_deref(), &settings).await,
+                },
+            }
+        };
+        if !leave {
+            // What is still being started must be known before it can be stopped.
+            let _ = beginning.await;
+            tokio::select! {
+                () = self.node.engine.shut_down() => {}
+                () = signals.second_end() => tracing::warn!("told to end a second time: apps that have not ended are left running"),
+            }
+        }
+        // Nobody may be there any more to hear it.
+        let _ = stop.send(true);
+        let _ = serving.await;
+        let history = self.node.history.clone();
+        let _ = tokio::task::spawn_blocking(move || history.close()).await;
+        let _ = std::fs::remove_file(place.run.join("qd.sock"));
+        let _ = std::fs::remove_file(place.run.join("address"));
+        // Threads that pump and measure end with the process.
+        std::process::exit(0);
+    }
+
+    /// One line with the address, and at the first start one with a login link.
+    async fn greet(&self, url: &str, auth: &Auth) {
+        let mut out = io::stdout().lock();
+        let _ = writeln!(out, "Quarterdeck is at {url}");
+        let is_new = self.node.state.meta("greeted").is_ok_and(|greeted| greeted.is_none());
+        drop(out);
+        if is_new {
+            match auth.create_login_link().await {
+                Ok(secret) => {
+                    println!("Sign in as admin within 15 minutes, once: {url}/login/{secret}");
+                    let _ = self.node.state.set_meta("greeted", "yes");
+                }
+                Err(error) => eprintln!("no login link could be made: {error}; make one with `qd login-link`"),
+            }
+        }
+        let _ = io::stdout().flush();
+    }
+}
+
+fn config_file() -> Actor {
+    Actor { name: "the config file".into() }
+}
+
+/// SIGHUP: reads the config again. New apps are started, changed definitions count from the next start.
+/// A file with mistakes changes nothing.
+async fn reload(engine: &Engine, file: Option<&Path>, settings: &Settings) {
+    let Some(file) = file.map(Path::to_owned) else {
+        engine.node_event("was told to read its config again, but was started without one");
+        return;
+    };
+    let settings = settings.clone();
+    match tokio::task::spawn_blocking(move || load(&file, &settings)).await {
+        Ok(Ok(loaded)) => {
+            if let Err(error) = engine.apply(loaded.specs, false, &config_file()).await {
+                engine.node_event(&error.to_string());
+            }
+        }
+        Ok(Err(mistakes)) => engine.node_event(&format!("the config was not read again, because it has mistakes: {mistakes}")),
+        Err(error) => engine.node_event(&format!("the config could not be read again: {error}")),
+    }
+}
+
+/// Sentences about databases and logs, kept until the engine can tell them as events.
+#[derive(Clone, Default)]
+struct Notices(Arc<std::sync::Mutex<(Vec<String>, Option<Engine>)>>);
+
+impl Notices {
+    fn notify(&self) -> Notify {
+        let this = self.clone();
+        Arc::new(move |notice| {
+            let mut inner = this.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            match inner.1.clone() {
+                Some(engine) => {
+                    drop(inner);
+                    engine.node_event(&notice);
+                }
+                None => inner.0.push(notice),
+            }
+        })
+    }
+
+    fn deliver_to(&self, engine: Engine) {
+        let mut inner = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for notice in inner.0.drain(..) {
+            engine.node_event(&notice);
+        }
+        inner.1 = Some(engine);
+    }
+}
+
+enum Told {
+    End,
+    Leave,
+    Reload,
+}
+
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    quit: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::End,
+            _ = self.interrupt.recv() => Told::End,
+            _ = self.quit.recv() => Told::Leave,
+            _ = self.hangup.recv() => Told::Reload,
+        }
+    }
+
+    async fn second_end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.quit.recv() => {}
+        }
+    }
+}

@@ -30,8 +30,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self, home: &Home) -> Result<(), Failure> {
-        let options = self.options(home);
-        Err(Failure::failed(format!("the node cannot be run in {}: this program was built without it", options.home.display())))
+        crate::run::serve(&self.options(home))
     }
 
     fn options(self, home: &Home) -> ServeOptions {

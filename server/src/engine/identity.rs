@@ -9,39 +9,39 @@ use serde::{Deserialize, Serialize};
 /// One instance as it was last seen. Written without fsync(2): it has to outlive this process, not the host,
 /// because after a crash of the host nothing of it runs any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Identity {
+pub(super) struct Identity {
     /// Name of the app.
-    pub name: String,
+    pub(super) name: String,
     /// Number of the instance within it.
-    pub index: u32,
+    pub(super) index: u32,
     /// Boot in which this was written: in another one nothing of it is true.
-    pub boot_id: String,
+    pub(super) boot_id: String,
     /// Value of the marker in the environment of its processes.
-    pub marker: String,
+    pub(super) marker: String,
     /// The process, if there is one.
-    pub pid: Option<u32>,
+    pub(super) pid: Option<u32>,
     /// Its start in clock ticks since boot.
-    pub start_ticks: Option<u64>,
+    pub(super) start_ticks: Option<u64>,
     /// Its start.
-    pub started_at: Option<Time>,
+    pub(super) started_at: Option<Time>,
     /// Restarts so far.
-    pub restarts: u32,
+    pub(super) restarts: u32,
     /// It rests by its policy, and why; not because somebody asked.
-    pub rests: Option<Rest>,
+    pub(super) rests: Option<Rest>,
 }
 
 /// An instance that was not to be started again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rest {
+pub(super) struct Rest {
     /// Was it given up?
-    pub errored: bool,
+    pub(super) errored: bool,
     /// Why, in words.
-    pub reason: Option<String>,
+    pub(super) reason: Option<String>,
 }
 
 /// The folder of these files.
 #[derive(Clone, Debug)]
-pub struct Identities {
+pub(super) struct Identities {
     folder: PathBuf,
 }
 
@@ -50,7 +50,7 @@ impl Identities {
     ///
     /// # Errors
     /// It cannot be made.
-    pub fn open(run: &Path) -> io::Result<Self> {
+    pub(super) fn open(run: &Path) -> io::Result<Self> {
         let folder = run.join("units");
         std::fs::create_dir_all(&folder)?;
         Ok(Self { folder })
@@ -64,14 +64,14 @@ impl Identities {
     ///
     /// # Errors
     /// The file system refused; what was known before is still there.
-    pub fn write(&self, pm_id: u32, identity: &Identity) -> io::Result<()> {
+    pub(super) fn write(&self, pm_id: u32, identity: &Identity) -> io::Result<()> {
         let new = self.folder.join(format!(".{pm_id}.new"));
         std::fs::write(&new, serde_json::to_vec(identity)?)?;
         std::fs::rename(new, self.path(pm_id))
     }
 
     /// Forgets an instance.
-    pub fn remove(&self, pm_id: u32) {
+    pub(super) fn remove(&self, pm_id: u32) {
         if let Err(error) = std::fs::remove_file(self.path(pm_id))
             && error.kind() != io::ErrorKind::NotFound
         {
@@ -81,7 +81,7 @@ impl Identities {
 
     /// Everything that is known. A file that cannot be read counts as missing: the markers of the processes tell as well.
     #[must_use]
-    pub fn read_all(&self) -> Vec<(u32, Identity)> {
+    pub(super) fn read_all(&self) -> Vec<(u32, Identity)> {
         let Ok(entries) = std::fs::read_dir(&self.folder) else { return Vec::new() };
         entries
             .flatten()

@@ -7,7 +7,7 @@ use crate::process::signal_name;
 
 /// Why a process ended by itself.
 #[must_use]
-pub fn cause(ended: &Ended) -> Cause {
+pub(super) fn cause(ended: &Ended) -> Cause {
     match ended {
         Ended::Code(0) => Cause::Finished,
         Ended::Code(_) | Ended::Signal(_) => Cause::Crash,
@@ -17,7 +17,7 @@ pub fn cause(ended: &Ended) -> Cause {
 
 /// `exit 1`, `SIGKILL`.
 #[must_use]
-pub fn ended(ended: &Ended) -> String {
+pub(super) fn ended(ended: &Ended) -> String {
     match ended {
         Ended::Code(code) => format!("exit {code}"),
         Ended::Signal(number) => signal_name(*number),
@@ -27,7 +27,7 @@ pub fn ended(ended: &Ended) -> String {
 
 /// `restarted by ana`, `restarted: memory 301 MB over its limit of 300 MB`.
 #[must_use]
-pub fn asked(verb: &str, why: &Why) -> String {
+pub(super) fn asked(verb: &str, why: &Why) -> String {
     let reason = match (&why.actor, &why.detail) {
         (Some(actor), Some(detail)) => return format!("{verb} by {actor}: {detail}"),
         (Some(actor), None) => return format!("{verb} by {actor}"),
@@ -67,13 +67,13 @@ pub fn duration(ms: u64) -> String {
 
 /// `once`, `3 times`.
 #[must_use]
-pub fn times(count: u32) -> String {
+pub(super) fn times(count: u32) -> String {
     if count == 1 { "once".into() } else { format!("{count} times") }
 }
 
 /// `301 MB` (MiB, as PM2 counts).
 #[must_use]
-pub fn megabytes(bytes: u64) -> String {
+pub(super) fn megabytes(bytes: u64) -> String {
     format!("{} MB", (bytes + (1 << 19)) >> 20)
 }
 

@@ -20,7 +20,7 @@
 //! per_minute = 60
 //!
 //! [stream]
-//! max_clients = 256
+//! max_clients = 10000
 //! ```
 
 mod address;
@@ -118,7 +118,7 @@ impl Default for Control {
 
 impl Default for Stream {
     fn default() -> Self {
-        Self { max_clients: 256 }
+        Self { max_clients: 10_000 }
     }
 }
 
