@@ -1,5 +1,6 @@
 //! Builds everything and runs the nine services.
 
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result};
@@ -13,8 +14,7 @@ const ADDRESS: &str = "127.0.0.1:9615";
 /// Runs until it is interrupted.
 pub(crate) fn demo(rest: &[&str]) -> Result<ExitCode> {
     let binary = build(Kind::Release)?;
-    let home = target().join("demo");
-    let config = root().join("examples/translation-stack/ecosystem.config.js");
+    let home = home();
     let listen = std::env::var("QD_LISTEN").unwrap_or_else(|_| free_address());
     // Each demo begins anew, with a login link of its own.
     if home.exists()
@@ -23,13 +23,25 @@ pub(crate) fn demo(rest: &[&str]) -> Result<ExitCode> {
         std::fs::remove_dir_all(&home).context("failed to remove the home of the last demo")?;
     }
     say("starting the nine services of examples/translation-stack; Ctrl-C ends them all");
-    let mut command = Command::new(&binary);
-    command.arg("serve").arg(&config).args(["--listen", &listen, "--home"]).arg(&home).args(rest);
-    let status = command.status().with_context(|| format!("failed to run {}", binary.display()))?;
+    let status = serve(&binary, &listen).args(rest).status().with_context(|| format!("failed to run {}", binary.display()))?;
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn free_address() -> String {
+/// The home of the demo.
+pub(crate) fn home() -> PathBuf {
+    target().join("demo")
+}
+
+/// The command that runs the nine services.
+pub(crate) fn serve(binary: &Path, listen: &str) -> Command {
+    let config = root().join("examples/translation-stack/ecosystem.config.js");
+    let mut command = Command::new(binary);
+    command.arg("serve").arg(config).args(["--listen", listen, "--home"]).arg(home());
+    command
+}
+
+/// The usual address, or another one if it is taken.
+pub(crate) fn free_address() -> String {
     if std::net::TcpListener::bind(ADDRESS).is_ok() {
         return ADDRESS.into();
     }

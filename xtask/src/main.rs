@@ -2,7 +2,10 @@
 
 mod build;
 mod demo;
+mod dev;
+mod needs;
 mod site;
+mod test;
 mod tools;
 
 use std::process::ExitCode;
@@ -14,6 +17,8 @@ usage: cargo xtask COMMAND
 
   build [--debug]   the dashboard and the binary: leaves one self-contained target/release/qd
   demo              builds, and runs the nine services of examples/translation-stack
+  dev               runs them too, and builds anew when a file changes; the services go on running
+  test [PART …]     format, lints, tests, tests in the browser; PART: fmt, clippy, unit, e2e
 ";
 
 fn main() -> ExitCode {
@@ -32,6 +37,8 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["build"] => build::build(build::Kind::Release).map(|_| ExitCode::SUCCESS),
         ["build", "--debug"] => build::build(build::Kind::Debug).map(|_| ExitCode::SUCCESS),
         ["demo", rest @ ..] => demo::demo(rest),
+        ["dev"] => dev::dev(),
+        ["test", parts @ ..] => test::test(parts),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)
