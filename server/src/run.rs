@@ -1,12 +1,13 @@
 //! What is wired to what.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use app::model::{AppRecord, Node};
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,6 +30,9 @@ use crate::web;
 const WEB_THREADS: usize = 2;
 /// Threads for what waits for the disk on behalf of the web.
 const DISK_THREADS: usize = 8;
+
+/// How long apps may take to come before the web is served without them.
+const FIRST_APPS: Duration = Duration::from_secs(2);
 
 /// `qd serve`: runs the node until a signal or a request ends it.
 ///
@@ -238,20 +242,21 @@ impl Running {
         let context = api::Context::new(self.node.clone(), auth.clone(), streams, stopping.clone());
         let router = api::router(context);
         let listeners = web::Listeners { tcp: vec![listener], unix: Some(place.socket()?) };
-        let serving = tokio::spawn(web::serve(listeners, router, stopping));
         let mut signals = Signals::listen().map_err(|error| failed("signals cannot be listened for", &error))?;
-        let url = format!("http://{address}");
-        let _ = std::fs::write(place.run.join("address"), &url);
-        self.greet(&url, &auth).await;
-
         let engine = self.node.engine.clone();
         let records = self.records;
-        let beginning = tokio::spawn(async move {
+        let mut beginning = tokio::spawn(async move {
             engine.restore(records).await;
             if let Err(error) = engine.apply(loaded.specs, false, &config_file()).await {
                 engine.node_event(&error.to_string());
             }
         });
+        // Whoever asks first is to find what was there before; an app that is slow to come keeps nobody out.
+        let _ = tokio::time::timeout(FIRST_APPS, &mut beginning).await;
+        let serving = tokio::spawn(web::serve(listeners, router, stopping));
+        let url = format!("http://{address}");
+        let _ = std::fs::write(place.run.join("address"), &url);
+        greet(&self.node.state, &url, &auth).await;
         let leave = loop {
             tokio::select! {
                 _ = ended.recv() => break false,
@@ -264,7 +269,9 @@ impl Running {
         };
         if !leave {
             // What is still being started must be known before it can be stopped.
-            let _ = beginning.await;
+            if !beginning.is_finished() {
+                let _ = beginning.await;
+            }
             tokio::select! {
                 () = self.node.engine.shut_down() => {}
                 () = signals.second_end() => tracing::warn!("told to end a second time: apps that have not ended are left running"),
@@ -280,23 +287,19 @@ impl Running {
         // Threads that pump and measure end with the process.
         std::process::exit(0);
     }
+}
 
-    /// One line with the address, and at the first start one with a login link.
-    async fn greet(&self, url: &str, auth: &Auth) {
-        let mut out = io::stdout().lock();
-        let _ = writeln!(out, "Quarterdeck is at {url}");
-        let is_new = self.node.state.meta("greeted").is_ok_and(|greeted| greeted.is_none());
-        drop(out);
-        if is_new {
-            match auth.create_login_link().await {
-                Ok(secret) => {
-                    println!("Sign in as admin within 15 minutes, once: {url}/login/{secret}");
-                    let _ = self.node.state.set_meta("greeted", "yes");
-                }
-                Err(error) => eprintln!("no login link could be made: {error}; make one with `qd login-link`"),
+/// One line with the address, and at the first start one with a login link.
+async fn greet(state: &State, url: &str, auth: &Auth) {
+    println!("Quarterdeck is at {url}");
+    if state.meta("greeted").is_ok_and(|greeted| greeted.is_none()) {
+        match auth.create_login_link().await {
+            Ok(secret) => {
+                println!("Sign in as admin within 15 minutes, once: {url}/login/{secret}");
+                let _ = state.set_meta("greeted", "yes");
             }
+            Err(error) => eprintln!("no login link could be made: {error}; make one with `qd login-link`"),
         }
-        let _ = io::stdout().flush();
     }
 }
 

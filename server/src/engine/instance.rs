@@ -75,6 +75,8 @@ pub(super) struct Actor {
     wake: Option<Mono>,
     /// When to look whether the tree is gone, and how long to wait after that.
     look: Option<(Instant, Duration)>,
+    /// The tree is being killed: what it still forks is killed as well.
+    killing: bool,
     waiters: Vec<(Goal, oneshot::Sender<Result<(), String>>)>,
 }
 
@@ -93,6 +95,7 @@ impl Actor {
             leader: None,
             wake: None,
             look: None,
+            killing: false,
             waiters: Vec::new(),
         }
     }
@@ -162,7 +165,7 @@ impl Actor {
         let spec = self.cell.take_for_start();
         let started_at = process::wall_clock();
         self.marker = self.shared.marker(self.pm_id, started_at.ms());
-        self.leader = None;
+        (self.leader, self.killing) = (None, false);
         let program = process::program(&spec)?;
         let identity = process::Identity::find(spec.uid.as_deref(), spec.gid.as_deref())?;
         let outputs = self.shared.logs.attach(&spec, self.index).map_err(|error| SpawnError::Logs(error.to_string()))?;
@@ -296,7 +299,10 @@ impl Actor {
         }
     }
 
+    /// Kills the tree. One that is killed a moment later than its child may have made another one meanwhile, so it is
+    /// looked at again until nothing is left.
     fn kill(&mut self) {
+        self.killing = true;
         for pid in self.members() {
             if let Err(error) = process::send_signal(pid, libc::SIGKILL) {
                 tracing::error!(pid, %error, "failed to kill a process");
@@ -306,17 +312,21 @@ impl Actor {
         if let Some(running) = &self.running {
             let _ = running.pidfd.get_ref().send(libc::SIGKILL);
         }
-        if self.running.is_none() {
-            self.look = Some((Instant::now() + LOOK_FIRST, LOOK_FIRST));
-        }
+        self.look = Some((Instant::now() + LOOK_FIRST, LOOK_FIRST));
     }
 
     fn look_at_tree(&mut self) {
         let Some((_, pause)) = self.look.take() else { return };
         self.shared.reaper.reap_orphans();
-        if self.members().is_empty() {
+        let members = self.members();
+        if members.is_empty() {
             self.step(Input::TreeGone);
         } else {
+            if self.killing {
+                for pid in members {
+                    let _ = process::send_signal(pid, libc::SIGKILL);
+                }
+            }
             let pause = (pause * 2).min(LOOK_LAST);
             self.look = Some((Instant::now() + pause, pause));
         }
