@@ -1,7 +1,7 @@
 //! What is wired to what.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
@@ -31,6 +31,8 @@ const WEB_THREADS: usize = 2;
 /// Threads for what waits for the disk on behalf of the web.
 const DISK_THREADS: usize = 8;
 
+/// How many of the latest events the history is told again at the start: more than it can have missed by a kill.
+const REPLAYED_EVENTS: usize = 3_000;
 /// How long apps may take to come before the web is served without them.
 const FIRST_APPS: Duration = Duration::from_secs(2);
 
@@ -46,7 +48,7 @@ pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
     let file = options.config.clone();
     let specs = file.as_deref().map(|file| load(file, &settings)).transpose()?;
     for warning in warnings.iter().chain(specs.iter().flat_map(|loaded| &loaded.warnings)) {
-        eprintln!("warning: {warning}");
+        let _ = writeln!(io::stderr(), "warning: {warning}");
     }
     let listener = listen(options, &settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -183,12 +185,11 @@ impl Running {
             ..history::Settings::default()
         };
         let history = History::open(home, kept, notices.notify());
-        let last_id = match told.last() {
-            Some(event) => event.id,
-            None => history.last_event_id().ok().flatten().unwrap_or(0),
-        };
+        // Neither is synced to the disk: after a power cut one may know more than the other, and no number may come twice.
+        let recorded = history.last_event_id().ok().flatten().unwrap_or(0);
+        let last_id = told.last().map_or(0, |event| event.id).max(recorded);
         // What the history has already is kept once: events are known by their numbers.
-        for event in &told {
+        for event in &told[told.len().saturating_sub(REPLAYED_EVENTS)..] {
             history.record_event(&Arc::new(event.clone()));
         }
         let sink = {
@@ -289,18 +290,20 @@ impl Running {
     }
 }
 
-/// One line with the address, and at the first start one with a login link.
+/// One line with the address, and at the first start one with a login link. Nobody may be there to read them.
 async fn greet(state: &State, url: &str, auth: &Auth) {
-    println!("Quarterdeck is at {url}");
+    let mut lines = format!("Quarterdeck is at {url}\n");
     if state.meta("greeted").is_ok_and(|greeted| greeted.is_none()) {
         match auth.create_login_link().await {
             Ok(secret) => {
-                println!("Sign in as admin within 15 minutes, once: {url}/login/{secret}");
+                lines += &format!("Sign in as admin within 15 minutes, once: {url}/login/{secret}\n");
                 let _ = state.set_meta("greeted", "yes");
             }
-            Err(error) => eprintln!("no login link could be made: {error}; make one with `qd login-link`"),
+            Err(error) => tracing::error!("no login link could be made: {error}; make one with `qd login-link`"),
         }
     }
+    let mut out = io::stdout();
+    let _ = out.write_all(lines.as_bytes()).and_then(|()| out.flush());
 }
 
 fn config_file() -> Actor {

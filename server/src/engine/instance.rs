@@ -381,7 +381,7 @@ impl Actor {
         let retry_at = self.retry_at();
         self.shared.board.with_instance(&self.cell.name(), self.index, |one: &mut Instance| {
             if one.state != state || one.pid != pid {
-                one.since = process::wall_clock();
+                one.since = started_at.filter(|_| state == State::Online).unwrap_or_else(process::wall_clock);
             }
             if one.pid != pid {
                 (one.cpu_percent, one.memory_bytes, one.port) = (0.0, 0, None);

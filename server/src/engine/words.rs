@@ -57,7 +57,7 @@ pub(super) fn asked(verb: &str, why: &Why) -> String {
 pub fn duration(ms: u64) -> String {
     let seconds = ms / 1000;
     match seconds {
-        0..10 if ms % 1000 != 0 => format!("{:.1} s", ms as f64 / 1000.0),
+        0..10 if !ms.is_multiple_of(1000) => format!("{:.1} s", ms as f64 / 1000.0),
         0..120 => format!("{seconds} s"),
         120..7200 => format!("{} min", seconds / 60),
         7200..172_800 => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),

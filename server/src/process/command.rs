@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use app::model::{AppSpec, ExecMode, Interpreter};
 
 use super::spawn::SpawnError;
+use crate::config::interpreter;
 
 /// Name of the variable that tells to which instance of which home a process belongs.
 pub const MARKER: &str = "QD_UNIT";
@@ -33,23 +34,19 @@ pub fn program(spec: &AppSpec) -> Result<Program, SpawnError> {
         return Ok(Program { path: "/bin/sh".into(), args: [vec!["-c".into(), shell_line(spec)]].concat() });
     }
     let script = find_script(spec, search)?;
-    let by_ending;
-    let interpreter = match &spec.interpreter {
+    let runner = match &spec.interpreter {
         Interpreter::None => None,
         Interpreter::Program(name) => Some(name.as_str()),
-        Interpreter::ByEnding => {
-            by_ending = interpreter_of(&script);
-            by_ending
-        }
+        Interpreter::ByEnding => interpreter_of(&script),
     };
-    let Some(interpreter) = interpreter else {
+    let Some(runner) = runner else {
         let mode = std::fs::metadata(&script).map(|meta| meta.permissions().mode()).unwrap_or(0);
         if mode & 0o111 == 0 {
             return Err(SpawnError::NotExecutable(script));
         }
         return Ok(Program { path: script, args: spec.args.clone() });
     };
-    let path = find_interpreter(interpreter, spec, search)?;
+    let path = find_interpreter(runner, spec, search)?;
     let mut args = spec.interpreter_args.clone();
     args.push(script.to_string_lossy().into_owned());
     args.extend(spec.args.iter().cloned());
@@ -95,18 +92,7 @@ fn in_path(name: &str, search: &str) -> Option<PathBuf> {
 }
 
 fn interpreter_of(script: &Path) -> Option<&'static str> {
-    match script.extension().and_then(|ending| ending.to_str()) {
-        Some("js" | "cjs" | "mjs") => Some("node"),
-        Some("py") => Some("python3"),
-        Some("sh") => Some("bash"),
-        Some("rb") => Some("ruby"),
-        Some("php") => Some("php"),
-        Some("pl") => Some("perl"),
-        Some("ts" | "tsx") => Some("bun"),
-        Some("coffee") => Some("coffee"),
-        Some("ls") => Some("lsc"),
-        _ => (!is_program(script)).then_some("node"),
-    }
+    interpreter::by_ending(&script.to_string_lossy()).or_else(|| (!is_program(script)).then_some("node"))
 }
 
 /// An ELF file, or a script that names its interpreter and may be executed.
