@@ -1,15 +1,18 @@
-//! The health document and the rules of its judgement (seed specification §7–9, told in `docs/API.md`).
+//! The health document (seed specification §7, told in `docs/API.md`).
 
-use app::model::{App, Component, ComponentStatus, HealthDocument, HealthStatus, Instance, State, Time, UptimeFigures};
+use std::collections::BTreeMap;
 
-use super::host::{HostFigures, round1};
+use app::model::{App, Component, ComponentStatus, HealthDocument, Instance, State, Time, UptimeFigures};
 
-/// Everything at one moment. Pure: the same input gives the same document.
+use super::host::{HostFigures, round};
+use super::judge::judge;
+
+/// Everything at one moment. Pure: the same input gives the same document. Without apps, as before the engine has spoken,
+/// it says `DOWN`.
 #[must_use]
 pub fn document(apps: &[App], host: &HostFigures, hostname: &str, started_at: Time, now: Time) -> HealthDocument {
-    let components: std::collections::BTreeMap<_, _> = apps.iter().map(|app| (app.name.clone(), component(app, now))).collect();
+    let components: BTreeMap<String, Component> = apps.iter().map(|app| (app.name.clone(), component(app, now))).collect();
     let live = components.values().filter(|one| one.status == ComponentStatus::Live).count();
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     HealthDocument {
         status: judge(components.values()),
         components_live: count(live),
@@ -18,31 +21,19 @@ pub fn document(apps: &[App], host: &HostFigures, hostname: &str, started_at: Ti
         cpu: host.cpu.clone(),
         memory: host.memory.clone(),
         disk: host.disk.clone(),
-        uptime: UptimeFigures { system_seconds: host.uptime_seconds, process_seconds: now.since(started_at) as f64 / 1000.0 },
+        uptime: UptimeFigures { system_seconds: host.uptime_seconds, process_seconds: seconds(started_at, now) },
         platform: std::env::consts::OS.into(),
         hostname: hostname.into(),
         timestamp: now,
     }
 }
 
-/// Something critical down, or nothing there at all: `DOWN`. Anything down: `DEGRADED`.
-fn judge<'a>(components: impl Iterator<Item = &'a Component> + Clone) -> HealthStatus {
-    let down = |one: &&Component| one.status == ComponentStatus::Down;
-    if components.clone().next().is_none() || components.clone().filter(down).any(|one| one.critical) {
-        HealthStatus::Down
-    } else if components.clone().any(|one| down(&one)) {
-        HealthStatus::Degraded
-    } else {
-        HealthStatus::Healthy
-    }
-}
-
 /// All instances of an app as one component: it is live while one of them is.
 fn component(app: &App, now: Time) -> Component {
-    let live: Vec<&Instance> = app.instances.iter().filter(|one| one.state == State::Online).collect();
+    let live: Vec<&Instance> = app.instances.iter().filter(|one| is_live(one)).collect();
     let first = live.first();
-    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let start_time = first.and_then(|one| one.started_at);
+    let start_time = first.map(|one| one.started_at.unwrap_or(one.since));
+    let mib = |bytes: u64| (bytes as f64 / f64::from(1 << 20)) as f32;
     Component {
         status: if live.is_empty() { ComponentStatus::Down } else { ComponentStatus::Live },
         pid: first.and_then(|one| one.pid),
@@ -51,11 +42,11 @@ fn component(app: &App, now: Time) -> Component {
         critical: app.critical,
         last_check: now,
         pm2_id: app.instances.first().map(|one| one.pm_id),
-        cpu_percent: first.map(|_| round1(live.iter().map(|one| one.cpu_percent).sum())),
-        memory_rss_mb: first.map(|_| round1(live.iter().map(|one| one.memory_bytes).sum::<u64>() as f32 / (1 << 20) as f32)),
+        cpu_percent: first.map(|_| round(live.iter().map(|one| one.cpu_percent).sum())),
+        memory_rss_mb: first.map(|_| round(mib(live.iter().fold(0, |sum, one| one.memory_bytes.saturating_add(sum))))),
         memory_heap_mb: None,
-        uptime_seconds: start_time.map(|start| now.since(start) as f64 / 1000.0),
-        restart_count: app.restarts(),
+        uptime_seconds: start_time.map(|start| seconds(start, now)),
+        restart_count: app.instances.iter().fold(0, |sum, one| one.restarts.saturating_add(sum)),
         start_time,
         env_port: app.env_port,
         state: app.state,
@@ -63,4 +54,17 @@ fn component(app: &App, now: Time) -> Component {
         instances_live: count(live.len()),
         instances_total: count(app.instances.len()),
     }
+}
+
+/// PM2's `online`. One that starts or stops has a process, but nobody may count on it.
+fn is_live(instance: &Instance) -> bool {
+    instance.state == State::Online && instance.pid.is_some()
+}
+
+fn seconds(from: Time, to: Time) -> f64 {
+    to.since(from) as f64 / 1000.0
+}
+
+fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }

@@ -1,6 +1,6 @@
 //! Figures of the host.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use app::model::{CpuFigures, DiskFigures, MemoryFigures};
 use sysinfo::{MemoryRefreshKind, System};
@@ -14,24 +14,24 @@ pub struct HostFigures {
     pub cpu: CpuFigures,
     /// Memory.
     pub memory: MemoryFigures,
-    /// The file system of the home folder.
+    /// The file system of the home folder. Sizes of history and logs are 0: whoever keeps them knows them.
     pub disk: DiskFigures,
     /// Seconds since it was started.
     pub uptime_seconds: f64,
 }
 
-/// Measures the host.
+/// Measures the host. What cannot be read is 0.
 #[derive(Debug)]
 pub(super) struct Host {
+    /// Never told to look at processes: it would keep a file open for each.
     system: Option<System>,
     home: PathBuf,
-    cores: u32,
 }
 
 impl Host {
-    pub(super) fn new(home: &Path) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
-        Self { system: System::new().ok(), home: home.to_owned(), cores }
+    pub(super) fn new(home: PathBuf) -> Self {
+        let system = System::new().inspect_err(|error| tracing::error!(%error, "failed to prepare the measurement of the host"));
+        Self { system: system.ok(), home }
     }
 
     pub(super) fn measure(&mut self) -> HostFigures {
@@ -39,48 +39,99 @@ impl Host {
             system.refresh_cpu_usage();
             system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
         }
-        let load = System::load_average().unwrap_or_default();
         HostFigures {
-            cpu: CpuFigures {
-                load_1: load.one,
-                load_5: load.five,
-                load_15: load.fifteen,
-                cores: self.cores,
-                usage_percent: round1(self.system.as_ref().map_or(0.0, System::global_cpu_usage)),
-            },
+            cpu: self.cpu(),
             memory: self.memory(),
             disk: self.disk(),
             uptime_seconds: crate::process::monotonic_ms() as f64 / 1000.0,
         }
     }
 
-    fn memory(&self) -> MemoryFigures {
-        let Some(system) = &self.system else { return MemoryFigures::default() };
-        let total_mb = system.total_memory() / MIB;
-        // What the kernel would give up at once is not used: free(1) counts so as well.
-        let free_mb = (system.available_memory() / MIB).min(total_mb);
-        let used_mb = total_mb - free_mb;
-        let usage_percent = if total_mb == 0 { 0.0 } else { round1(used_mb as f32 * 100.0 / total_mb as f32) };
-        MemoryFigures { total_mb, used_mb, free_mb, usage_percent }
+    /// Of the whole host, as the load averages are, even if we may use a part of it only.
+    fn cpu(&self) -> CpuFigures {
+        let load = System::load_average().unwrap_or_default();
+        let cores = self.system.as_ref().map_or(0, |system| system.cpus().len());
+        CpuFigures {
+            load_1: load.one,
+            load_5: load.five,
+            load_15: load.fifteen,
+            cores: u32::try_from(cores).unwrap_or(u32::MAX).max(1),
+            usage_percent: round(self.system.as_ref().map_or(0.0, System::global_cpu_usage)),
+        }
     }
 
-    /// As df(1) counts: what only root may use is not free.
+    fn memory(&self) -> MemoryFigures {
+        self.system.as_ref().map(|system| memory(system.total_memory(), system.available_memory())).unwrap_or_default()
+    }
+
     fn disk(&self) -> DiskFigures {
         let Ok(figures) = rustix::fs::statvfs(&self.home) else { return DiskFigures::default() };
-        let mib = |blocks: u64| blocks.saturating_mul(figures.f_frsize) / MIB;
-        let used = figures.f_blocks.saturating_sub(figures.f_bfree);
-        let usable = used + figures.f_bavail;
-        let usage_percent = if usable == 0 { 0.0 } else { round1((used as f64 * 100.0 / usable as f64) as f32) };
-        DiskFigures {
-            total_mb: mib(figures.f_blocks),
-            free_mb: mib(figures.f_bavail),
-            usage_percent,
-            history_bytes: 0,
-            logs_bytes: 0,
-        }
+        disk(figures.f_frsize, figures.f_blocks, figures.f_bfree, figures.f_bavail)
     }
 }
 
-pub(super) fn round1(value: f32) -> f32 {
-    (value * 10.0).round() / 10.0
+/// What the kernel would give up at once is not used: free(1) counts so as well. In bytes.
+fn memory(total: u64, available: u64) -> MemoryFigures {
+    let total_mb = total / MIB;
+    let free_mb = (available / MIB).min(total_mb);
+    let used_mb = total_mb - free_mb;
+    MemoryFigures { total_mb, used_mb, free_mb, usage_percent: percent(used_mb, total_mb) }
+}
+
+/// As df(1) counts, in blocks: what only root may use is neither used nor free to us.
+fn disk(block: u64, blocks: u64, free: u64, free_to_us: u64) -> DiskFigures {
+    let mib = |blocks: u64| blocks.saturating_mul(block) / MIB;
+    let used = blocks.saturating_sub(free);
+    let usage_percent = percent(used, used.saturating_add(free_to_us));
+    DiskFigures { total_mb: mib(blocks), free_mb: mib(free_to_us), usage_percent, history_bytes: 0, logs_bytes: 0 }
+}
+
+fn percent(part: u64, whole: u64) -> f32 {
+    if whole == 0 { 0.0 } else { round((part as f64 * 100.0 / whole as f64) as f32) }
+}
+
+/// To one decimal; what is no number is 0, because JSON has no other way to write it.
+pub(super) fn round(value: f32) -> f32 {
+    if value.is_finite() { (value * 10.0).round() / 10.0 } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn used_and_free_make_the_total(total in 0..=u64::MAX, available in 0..=u64::MAX) {
+            let figures = memory(total, available);
+            prop_assert_eq!(figures.used_mb + figures.free_mb, figures.total_mb);
+            prop_assert!((0.0..=100.0).contains(&figures.usage_percent));
+        }
+
+        #[test]
+        fn a_disk_is_at_most_full(block in 0..=u64::MAX, blocks in 0..=u64::MAX, free in 0..=u64::MAX, ours in 0..=u64::MAX) {
+            prop_assert!((0.0..=100.0).contains(&disk(block, blocks, free, ours).usage_percent));
+        }
+    }
+
+    #[test]
+    fn what_only_root_may_use_is_not_free() {
+        let figures = disk(4096, 25_600, 12_800, 10_240);
+        assert_eq!((figures.total_mb, figures.free_mb, figures.usage_percent), (100, 40, 55.6));
+    }
+
+    #[test]
+    fn rounding() {
+        assert_eq!([1.25, 0.04, -0.0, f32::NAN, f32::INFINITY].map(round), [1.3, 0.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn this_host() {
+        let figures = Host::new("/proc".into()).measure();
+        let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap();
+        let total_kib: u64 = meminfo.split_ascii_whitespace().nth(1).unwrap().parse().unwrap();
+        assert_eq!(figures.memory.total_mb, total_kib / 1024);
+        assert!(figures.cpu.cores >= 1 && figures.uptime_seconds > 0.0 && figures.cpu.load_1 >= 0.0);
+        assert_eq!(Host::new("/nowhere/at/all".into()).measure().disk, DiskFigures::default());
+    }
 }

@@ -2,8 +2,11 @@
 
 mod document;
 mod host;
+mod judge;
 mod sampler;
+mod usage;
 
 pub use document::document;
 pub use host::HostFigures;
+pub use judge::judge;
 pub use sampler::{InstanceSample, Sample, Sampler, Watched};

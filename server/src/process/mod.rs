@@ -1,7 +1,9 @@
 //! Everything that touches the kernel. Decides nothing. The only module with `unsafe`.
 
+mod boot;
 mod command;
 mod daemon;
+mod marker;
 mod own;
 mod pidfd;
 mod ports;
@@ -9,17 +11,23 @@ mod reaper;
 mod signal;
 mod spawn;
 mod table;
+#[cfg(test)]
+pub(crate) mod testing;
+mod tree;
 mod user;
 
+pub use boot::{boot_id, page_size, start_time, ticks_per_second, ticks_to_time};
 pub use command::{MARKER, Program, environment, program};
 pub use daemon::detach;
+pub use marker::MarkerCache;
 pub use own::settle_in;
 pub use pidfd::{PidFd, RawExit};
 pub use ports::Ports;
 pub use reaper::{Reaper, become_subreaper, orphans_present};
 pub use signal::{group_is_empty, send as send_signal, signal_name, signal_number};
 pub use spawn::{Child, Launch, SpawnError, spawn};
-pub use table::{MarkerCache, Proc, Table, Tree, boot_id, page_size, start_time, ticks_per_second, ticks_to_time};
+pub use table::{Proc, Table};
+pub use tree::Tree;
 pub use user::{Identity, UserError};
 
 /// Milliseconds since boot, suspended time included: it never jumps (`CLOCK_BOOTTIME`, clock_gettime(2)).

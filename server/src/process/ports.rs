@@ -1,6 +1,8 @@
 //! Which TCP port a tree of processes listens on (proc_pid_net(5), proc_pid_fd(5)).
 
 use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 
 /// `TCP_LISTEN` of include/net/tcp_states.h, as `/proc/net/tcp` writes it.
 const LISTEN: &str = "0A";
@@ -25,10 +27,11 @@ struct Known {
 impl Ports {
     /// Reads the listening sockets of the host.
     pub fn refresh(&mut self) {
-        let mut listening = HashMap::new();
+        let mut listening = HashMap::with_capacity(self.listening.len());
         for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
-            if let Ok(text) = std::fs::read_to_string(path) {
-                listening.extend(text.lines().skip(1).filter_map(parse_line));
+            // A kernel without IPv6 has no second file.
+            if let Ok(file) = File::open(path) {
+                read_listening(BufReader::new(file), &mut listening);
             }
         }
         if listening != self.listening {
@@ -55,6 +58,24 @@ impl Ports {
     }
 }
 
+/// Listening sockets come before all others (Documentation/networking/proc_net_tcp.rst), so a host with a hundred thousand
+/// connections costs no more than one without.
+fn read_listening(mut file: impl BufRead, found: &mut HashMap<u64, u16>) {
+    let mut line = String::with_capacity(160);
+    let mut next = |line: &mut String| {
+        line.clear();
+        file.read_line(line).is_ok_and(|count| count > 0)
+    };
+    // The first line names the columns.
+    if !next(&mut line) {
+        return;
+    }
+    while next(&mut line) {
+        let Some((inode, port)) = parse_line(&line) else { return };
+        found.insert(inode, port);
+    }
+}
+
 /// Inode and port of a line of `/proc/net/tcp`, if it is of a listening socket.
 fn parse_line(line: &str) -> Option<(u64, u16)> {
     let mut fields = line.split_ascii_whitespace();
@@ -66,6 +87,7 @@ fn parse_line(line: &str) -> Option<(u64, u16)> {
     Some((fields.nth(5)?.parse().ok()?, port))
 }
 
+/// Inodes of the sockets that a process holds; none if it is gone or we may not see them.
 fn sockets(pid: u32) -> Vec<u64> {
     let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
     let targets = entries.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
@@ -74,25 +96,75 @@ fn sockets(pid: u32) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
-    #[test]
-    fn lines_of_the_kernel() {
-        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12345 1 0000 100 0 0 10 0";
-        assert_eq!(parse_line(line), Some((12345, 8080)));
-        assert_eq!(parse_line(&line.replace(" 0A ", " 01 ")), None);
-        assert_eq!(parse_line("torn"), None);
+    const HEAD: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+    const FIRST: &str =
+        "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12345 1 0000 100 0 0 10 0\n";
+
+    fn listening(text: &str) -> HashMap<u64, u16> {
+        let mut found = HashMap::new();
+        read_listening(text.as_bytes(), &mut found);
+        found
     }
 
     #[test]
-    fn our_own_listener_is_found_and_forgotten() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = |listener: &std::net::TcpListener| listener.local_addr().unwrap().port();
+    fn lines_of_the_kernel() {
+        let six = FIRST.replace("0100007F:1F90", "00000000000000000000000001000000:0050").replace("12345", "7");
+        let connected = FIRST.replace(" 0A ", " 01 ").replace("12345", "8");
+        assert_eq!(listening(&format!("{HEAD}{FIRST}{six}{connected}")), HashMap::from([(12345, 8080), (7, 80)]));
+        assert_eq!(listening(HEAD), HashMap::new());
+        assert_eq!(listening(""), HashMap::new());
+        assert_eq!(listening(&format!("{HEAD}torn")), HashMap::new());
+    }
+
+    fn port(listener: &TcpListener) -> u16 {
+        listener.local_addr().unwrap().port()
+    }
+
+    #[test]
+    fn our_own_listeners_are_found() {
+        let listeners = [TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap()];
         let (mut ports, own) = (Ports::default(), [std::process::id()]);
         ports.refresh();
-        assert_eq!(ports.of(1, &own, Some(port(&listener))), Some(port(&listener)));
-        assert_eq!(ports.of(1, &own, Some(port(&other))), Some(port(&other)));
+        assert!(listeners.iter().all(|one| ports.listening.values().any(|known| *known == port(one))));
+        for one in &listeners {
+            assert_eq!(ports.of(1, &own, Some(port(one))), Some(port(one)));
+        }
+        assert_eq!(ports.of(1, &own, Some(0)), ports.known[&1].ports.first().copied(), "else the lowest");
         assert_eq!(ports.of(2, &[], None), None);
+    }
+
+    #[test]
+    fn what_is_closed_is_forgotten_and_what_is_new_is_seen() {
+        let (mut ports, own) = (Ports::default(), [std::process::id()]);
+        let first = TcpListener::bind("127.0.0.1:0").unwrap();
+        ports.refresh();
+        assert_eq!(ports.of(1, &own, Some(port(&first))), Some(port(&first)));
+        let closed = port(&first);
+        drop(first);
+        let second = TcpListener::bind("127.0.0.1:0").unwrap();
+        ports.refresh();
+        assert_eq!(ports.of(1, &own, Some(port(&second))), Some(port(&second)));
+        // Another test may have been given the same number meanwhile, as may `second`.
+        assert!(
+            closed == port(&second)
+                || !ports.known[&1].ports.contains(&closed)
+                || TcpListener::bind(("127.0.0.1", closed)).is_err()
+        );
+        ports.keep(|tree| tree != 1);
+        assert!(ports.known.is_empty());
+    }
+
+    #[test]
+    fn descriptors_are_looked_through_only_after_a_change() {
+        let mut ports = Ports { listening: HashMap::from([(1, 80)]), changes: 1, known: HashMap::new() };
+        let known = Known { changes: 1, pids: vec![4_000_000_001], ports: BTreeSet::from([80]) };
+        ports.known.insert(1, known);
+        assert_eq!(ports.of(1, &[4_000_000_001], None), Some(80), "from memory: there is no such process");
+        ports.changes += 1;
+        assert_eq!(ports.of(1, &[4_000_000_001], None), None);
     }
 }

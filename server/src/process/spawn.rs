@@ -107,7 +107,7 @@ pub fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnError> {
     let pid = child.id();
     // The child is not reaped yet, so its number cannot mean another process.
     match PidFd::open(pid) {
-        Ok(pidfd) => Ok(Child { pidfd, start_ticks: super::table::start_time(pid).unwrap_or(0) }),
+        Ok(pidfd) => Ok(Child { pidfd, start_ticks: super::start_time(pid).unwrap_or(0) }),
         Err(error) => {
             // Nobody could notice its end: it must not run.
             let _ = child.kill();

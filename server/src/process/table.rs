@@ -1,12 +1,16 @@
-//! One reading of all processes, and which of them belong to an app (proc_pid_stat(5)).
+//! One reading of all processes (proc_pid_stat(5)).
 
-use std::collections::{HashMap, HashSet};
-use std::io::{self, Read};
-use std::sync::OnceLock;
+use std::fmt::Write;
+use std::io;
+use std::mem::MaybeUninit;
 
-use app::model::Time;
+use rustix::fd::{AsFd, BorrowedFd};
+use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};
 
-use super::command::MARKER;
+/// Room for the names that one call of getdents64(2) gives; they are about 32 bytes each.
+const NAMES: usize = 16 * 1024;
+/// Room for what we read of a `stat` file: the 24 fields up to `rss`, with numbers of full length.
+const STAT: usize = 1024;
 
 /// A process as it was when the table was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,44 +25,38 @@ pub struct Proc {
     pub sid: u32,
     /// State as a letter: `R`, `S`, `D`, `Z`, `T` and so on.
     pub state: u8,
+    /// How many threads it has.
+    pub threads: u32,
     /// Its start in clock ticks since boot. With the pid it names the process.
     pub start_ticks: u64,
-    /// CPU time that it used, in clock ticks, in user and kernel mode.
+    /// CPU time that it used in user and kernel mode, in clock ticks.
     pub cpu_ticks: u64,
+    /// CPU time of its children that ended and were waited for, and of theirs, in clock ticks.
+    pub reaped_ticks: u64,
     /// Resident memory in pages.
     pub rss_pages: u64,
 }
 
 impl Proc {
-    fn is_dead(&self) -> bool {
-        matches!(self.state, b'Z' | b'X')
-    }
-}
-
-/// What belongs to one run of an instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tree {
-    /// The main process, which may be gone; 0 if it is not known.
-    pub leader: u32,
-    /// Its start in clock ticks, where known: another process with its number is a stranger.
-    pub leader_start: Option<u64>,
-    /// The value of [`MARKER`] in the environment of its processes.
-    pub marker: String,
-}
-
-/// Markers of processes that were looked at. An environment is read once in the life of a process.
-#[derive(Debug, Default)]
-pub struct MarkerCache(HashMap<(u32, u64), Option<String>>);
-
-impl MarkerCache {
-    fn marker(&mut self, process: &Proc) -> Option<&str> {
-        let entry = self.0.entry((process.pid, process.start_ticks)).or_insert_with(|| read_marker(process.pid));
-        entry.as_deref()
+    /// Reads one process; none if it is gone or we may not see it.
+    #[must_use]
+    pub fn read(pid: u32) -> Option<Self> {
+        read_stat(CWD, format_args!("/proc/{pid}/stat"), pid, &mut String::new(), &mut [0; STAT])
     }
 
-    /// Forgets the processes that are gone.
-    pub fn forget_dead(&mut self, table: &Table) {
-        self.0.retain(|(pid, start), _| table.get(*pid).is_some_and(|process| process.start_ticks == *start));
+    /// Has it ended? A process whose first thread ended before the others is shown as a zombie, but lives.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        match self.state {
+            b'Z' => self.threads <= 1,
+            state => matches!(state, b'X' | b'x'),
+        }
+    }
+
+    /// What names the process for as long as the host runs.
+    #[must_use]
+    pub fn key(&self) -> (u32, u64) {
+        (self.pid, self.start_ticks)
     }
 }
 
@@ -74,28 +72,34 @@ impl Table {
     /// # Errors
     /// `/proc` cannot be read.
     pub fn read() -> io::Result<Self> {
+        let folder = openat(CWD, "/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let (mut names, mut path, mut buffer) = ([MaybeUninit::uninit(); NAMES], String::with_capacity(16), [0; STAT]);
         let mut processes = Vec::with_capacity(256);
-        let (mut path, mut buffer) = (String::with_capacity(32), vec![0_u8; 1024]);
-        for entry in std::fs::read_dir("/proc")?.flatten() {
-            let name = entry.file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-            path.clear();
-            path.push_str("/proc/");
-            path.push_str(name.to_str().unwrap_or_default());
-            path.push_str("/stat");
-            let read = std::fs::File::open(&path).and_then(|mut file| file.read(&mut buffer));
-            if let Some(process) = read.ok().and_then(|count| parse_stat(pid, &buffer[..count])) {
-                processes.push(process);
-            }
+        let mut entries = RawDir::new(&folder, &mut names);
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let Some(pid) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok()) else { continue };
+            processes.extend(read_stat(folder.as_fd(), format_args!("{pid}/stat"), pid, &mut path, &mut buffer));
         }
+        Ok(Self::new(processes))
+    }
+
+    /// A table of these processes.
+    pub(super) fn new(mut processes: Vec<Proc>) -> Self {
         processes.sort_unstable_by_key(|process| process.pid);
-        Ok(Self { processes })
+        Self { processes }
+    }
+
+    /// Every process, by pid.
+    #[must_use]
+    pub fn processes(&self) -> &[Proc] {
+        &self.processes
     }
 
     /// A process by its number.
     #[must_use]
     pub fn get(&self, pid: u32) -> Option<&Proc> {
-        self.processes.binary_search_by_key(&pid, |process| process.pid).ok().map(|at| &self.processes[at])
+        self.position(pid).map(|at| &self.processes[at])
     }
 
     /// Has this process ended without being waited for?
@@ -104,229 +108,115 @@ impl Table {
         self.get(pid).is_some_and(Proc::is_dead)
     }
 
-    /// The processes of a tree that live.
-    #[must_use]
-    pub fn members(&self, tree: &Tree, cache: &mut MarkerCache) -> Vec<&Proc> {
-        let owners = self.owners(std::slice::from_ref(tree), cache);
-        self.processes.iter().zip(owners).filter(|(_, owner)| owner.is_some()).map(|(process, _)| process).collect()
-    }
-
-    /// The living processes of each of these trees, in one go. A process belongs to the tree of its leader's session or process
-    /// group, to that whose marker it carries if it was orphaned, and else to that of its parent.
-    #[must_use]
-    pub fn assign(&self, trees: &[Tree], cache: &mut MarkerCache) -> Vec<Vec<&Proc>> {
-        let mut found = vec![Vec::new(); trees.len()];
-        for (process, owner) in self.processes.iter().zip(self.owners(trees, cache)) {
-            if let Some(owner) = owner {
-                found[owner].push(process);
-            }
-        }
-        found
-    }
-
-    fn owners(&self, trees: &[Tree], cache: &mut MarkerCache) -> Vec<Option<usize>> {
-        let own = std::process::id();
-        let leaders: HashMap<u32, usize> =
-            trees.iter().enumerate().filter(|(_, tree)| tree.leader > 1).map(|(at, tree)| (tree.leader, at)).collect();
-        let markers: HashMap<&str, usize> = trees.iter().enumerate().map(|(at, tree)| (tree.marker.as_str(), at)).collect();
-        let is_stranger = |pid: u32, tree: &Tree| {
-            self.get(pid).is_some_and(|one| tree.leader_start.is_some_and(|start| one.start_ticks != start))
-        };
-        let mut owners: Vec<Option<usize>> = Vec::with_capacity(self.processes.len());
-        for process in &self.processes {
-            let lead = |id: u32| leaders.get(&id).copied().filter(|at| !is_stranger(trees[*at].leader, &trees[*at]));
-            let mut owner = lead(process.pid).or_else(|| lead(process.sid)).or_else(|| lead(process.pgid));
-            let orphan = process.ppid <= 1 || process.ppid == own || self.get(process.ppid).is_none();
-            if owner.is_none() && orphan && !process.is_dead() {
-                owner = cache.marker(process).and_then(|marker| markers.get(marker).copied());
-            }
-            owners.push(owner.filter(|_| process.pid > 1 && process.pid != own));
-        }
-        self.inherit(&mut owners);
-        for (owner, process) in owners.iter_mut().zip(&self.processes) {
-            if process.is_dead() {
-                *owner = None;
-            }
-        }
-        owners
-    }
-
-    /// Gives every process without an owner that of its nearest ancestor that has one.
-    fn inherit(&self, owners: &mut [Option<usize>]) {
-        let own = std::process::id();
-        let mut settled: HashSet<u32> = HashSet::with_capacity(self.processes.len());
-        let mut path = Vec::new();
-        for at in 0..self.processes.len() {
-            path.clear();
-            let mut here = Some(at);
-            let mut owner = None;
-            while let Some(now) = here {
-                let process = &self.processes[now];
-                owner = owners[now];
-                if owner.is_some()
-                    || process.pid <= 1
-                    || process.pid == own
-                    || settled.contains(&process.pid)
-                    || path.len() > self.processes.len()
-                {
-                    break;
-                }
-                path.push(now);
-                here = self.processes.binary_search_by_key(&process.ppid, |one| one.pid).ok();
-            }
-            for &now in &path {
-                owners[now] = owner;
-                settled.insert(self.processes[now].pid);
-            }
-        }
-    }
-
-    /// Every living process that carries a marker with this beginning, and the marker.
-    #[must_use]
-    pub fn find_marked(&self, prefix: &str, cache: &mut MarkerCache) -> Vec<(Proc, String)> {
-        let own = std::process::id();
-        let candidates = self.processes.iter().filter(|process| !process.is_dead() && process.pid != own);
-        let marked = candidates.filter_map(|process| {
-            Some((*process, cache.marker(process).filter(|marker| marker.starts_with(prefix))?.to_owned()))
-        });
-        marked.collect()
+    pub(super) fn position(&self, pid: u32) -> Option<usize> {
+        self.processes.binary_search_by_key(&pid, |process| process.pid).ok()
     }
 }
 
-/// Fields after the name of the program, which may hold spaces and parentheses itself.
-fn parse_stat(pid: u32, text: &[u8]) -> Option<Proc> {
+fn read_stat(
+    folder: BorrowedFd<'_>,
+    name: std::fmt::Arguments<'_>,
+    pid: u32,
+    path: &mut String,
+    buffer: &mut [u8; STAT],
+) -> Option<Proc> {
+    path.clear();
+    path.write_fmt(name).ok()?;
+    let file = openat(folder, path.as_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let count = rustix::io::read(&file, &mut buffer[..]).ok()?;
+    parse(pid, &buffer[..count])
+}
+
+/// Fields are told from the last parenthesis on, because the name of the program may hold spaces and parentheses itself.
+fn parse(pid: u32, text: &[u8]) -> Option<Proc> {
     let end = text.iter().rposition(|byte| *byte == b')')?;
-    let mut fields = text.get(end + 2..)?.split(|byte| *byte == b' ');
-    let state = *fields.next()?.first()?;
-    let mut number = |skip: usize| -> Option<u64> { std::str::from_utf8(fields.nth(skip)?).ok()?.trim_end().parse().ok() };
-    let (ppid, pgid, sid) = (number(0)?, number(0)?, number(0)?);
-    // utime and stime are fields 14 and 15, starttime 22, rss 24.
-    let cpu_ticks = number(7)? + number(0)?;
-    let (start_ticks, rss_pages) = (number(6)?, number(1)?);
+    let mut fields = std::str::from_utf8(text.get(end + 1..)?).ok()?.split_ascii_whitespace();
+    let state = *fields.next()?.as_bytes().first()?;
+    let mut skip_and_read = |count: usize| fields.nth(count)?.parse::<u64>().ok();
+    // Numbers of the manual page: ppid 4, pgrp 5, session 6; utime 14, stime 15, cutime 16, cstime 17; num_threads 20;
+    // starttime 22; rss 24.
+    let [ppid, pgid, sid] = [skip_and_read(0)?, skip_and_read(0)?, skip_and_read(0)?];
+    let cpu_ticks = skip_and_read(7)?.saturating_add(skip_and_read(0)?);
+    let reaped_ticks = skip_and_read(0)?.saturating_add(skip_and_read(0)?);
+    let threads = skip_and_read(2)?;
+    let start_ticks = skip_and_read(1)?;
+    let rss_pages = skip_and_read(1)?;
     let id = |number: u64| u32::try_from(number).ok();
-    Some(Proc { pid, ppid: id(ppid)?, pgid: id(pgid)?, sid: id(sid)?, state, start_ticks, cpu_ticks, rss_pages })
-}
-
-fn read_marker(pid: u32) -> Option<String> {
-    let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let name = format!("{MARKER}=");
-    let entry = environment.split(|byte| *byte == 0).find_map(|entry| entry.strip_prefix(name.as_bytes()))?;
-    String::from_utf8(entry.to_vec()).ok()
-}
-
-/// When a process started, in clock ticks since boot; none if there is no such process.
-#[must_use]
-pub fn start_time(pid: u32) -> Option<u64> {
-    let mut buffer = [0; 1024];
-    let count = std::fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut buffer).ok()?;
-    parse_stat(pid, &buffer[..count]).map(|process| process.start_ticks)
-}
-
-/// What tells this boot of the host from others.
-///
-/// # Errors
-/// The kernel does not tell.
-pub fn boot_id() -> io::Result<String> {
-    Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
-}
-
-/// Clock ticks in a second (sysconf(3), `_SC_CLK_TCK`).
-#[must_use]
-pub fn ticks_per_second() -> u64 {
-    static TICKS: OnceLock<u64> = OnceLock::new();
-    *TICKS.get_or_init(|| sysconf(libc::_SC_CLK_TCK).unwrap_or(100))
-}
-
-/// The time of day of a number of clock ticks since boot.
-#[must_use]
-pub fn ticks_to_time(ticks: u64) -> Time {
-    let now = i64::try_from(super::monotonic_ms()).unwrap_or(0);
-    let then = i64::try_from(ticks * 1000 / ticks_per_second()).unwrap_or(0);
-    super::wall_clock() - (now - then).max(0)
-}
-
-/// Bytes in a page of memory.
-#[must_use]
-pub fn page_size() -> u64 {
-    static BYTES: OnceLock<u64> = OnceLock::new();
-    *BYTES.get_or_init(|| sysconf(libc::_SC_PAGESIZE).unwrap_or(4096))
-}
-
-fn sysconf(name: libc::c_int) -> Option<u64> {
-    #[expect(unsafe_code, reason = "plain call of the C library")]
-    // SAFETY: the call takes and gives plain numbers.
-    let value = unsafe { libc::sysconf(name) };
-    u64::try_from(value).ok().filter(|value| *value > 0)
+    Some(Proc {
+        pid,
+        ppid: id(ppid)?,
+        pgid: id(pgid)?,
+        sid: id(sid)?,
+        state,
+        threads: id(threads)?,
+        start_ticks,
+        cpu_ticks,
+        reaped_ticks,
+        rss_pages,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::{Child, Command};
-    use std::time::{Duration, Instant};
+    use proptest::prelude::*;
+
+    const LINE: &str = "1 40 39 0 -1 4194560 100 0 0 0 7 5 3 2 20 0 6 0 12345 1000000 250 18446744073709551615 1 1 0";
 
     #[test]
-    fn names_with_spaces_and_parentheses() {
-        let line = b"42 (a) b (c) S 1 40 39 0 -1 4194560 100 0 0 0 7 5 0 0 20 0 1 0 12345 1000000 250 18446744073709551615\n";
-        let process = parse_stat(42, line).unwrap();
-        assert_eq!((process.ppid, process.pgid, process.sid, process.state), (1, 40, 39, b'S'));
-        assert_eq!((process.cpu_ticks, process.start_ticks, process.rss_pages), (12, 12345, 250));
-        assert_eq!(parse_stat(42, b"42 (torn"), None);
-        assert_eq!(parse_stat(42, b""), None);
+    fn fields_of_a_line() {
+        let process = parse(42, format!("42 (a) R 1 (b) S {LINE}\n").as_bytes()).unwrap();
+        assert_eq!((process.ppid, process.pgid, process.sid, process.state, process.threads), (1, 40, 39, b'S', 6));
+        assert_eq!((process.cpu_ticks, process.reaped_ticks, process.start_ticks, process.rss_pages), (12, 5, 12345, 250));
     }
 
-    fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-        let end = Instant::now() + Duration::from_secs(20);
-        loop {
-            if let Some(found) = look() {
-                return found;
-            }
-            assert!(Instant::now() < end, "never seen: {what}");
-            std::thread::sleep(Duration::from_millis(5));
+    #[test]
+    fn torn_lines_are_no_process() {
+        let whole = format!("42 (sh) S {LINE}");
+        let needed = whole.find(" 18446744073709551615").unwrap();
+        for length in 0..needed - "250".len() {
+            assert_eq!(parse(42, &whole.as_bytes()[..length]), None, "{length}");
         }
+        assert!(parse(42, &whole.as_bytes()[..needed]).is_some());
     }
 
-    struct Family(Child, Tree);
-
-    impl Family {
-        fn start(marker: &str, script: &str) -> Self {
-            let child = Command::new("setsid").args(["sh", "-c", script]).env(MARKER, marker).spawn().unwrap();
-            let tree = Tree { leader: child.id(), leader_start: start_time(child.id()), marker: marker.into() };
-            Self(child, tree)
+    proptest! {
+        #[test]
+        fn any_name_is_skipped(name in prop::collection::vec(any::<u8>(), 0..64)) {
+            let text = [&b"42 ("[..], &name, b") S ", LINE.as_bytes()].concat();
+            prop_assert_eq!(parse(42, &text).map(|process| process.start_ticks), Some(12345));
         }
 
-        fn count(&self) -> usize {
-            Table::read().unwrap().members(&self.1, &mut MarkerCache::default()).len()
-        }
-    }
-
-    impl Drop for Family {
-        fn drop(&mut self) {
-            for process in Table::read().unwrap().members(&self.1, &mut MarkerCache::default()) {
-                let _ = super::super::send_signal(process.pid, libc::SIGKILL);
-            }
-            let _ = self.0.wait();
+        #[test]
+        fn any_bytes_are_read_or_refused(text in prop::collection::vec(any::<u8>(), 0..256)) {
+            let _ = parse(42, &text);
         }
     }
 
     #[test]
-    fn children_sessions_of_their_own_and_orphans_belong_to_the_tree() {
-        let marker = format!("test-tree.{}.1", std::process::id());
-        let family = Family::start(&marker, "sleep 600 & setsid sleep 600 & (setsid sh -c 'sleep 600; :' &) ; sleep 600; :");
-        wait_for("six processes", || (family.count() == 6).then_some(()));
-        let other = Tree { marker: "another".into(), ..family.1.clone() };
-        let stranger = Tree { leader_start: other.leader_start.map(|ticks| ticks + 1), ..other };
-        assert_eq!(Table::read().unwrap().members(&stranger, &mut MarkerCache::default()), Vec::<&Proc>::new());
+    fn a_process_whose_first_thread_ended_lives() {
+        let process = parse(42, format!("42 (sh) Z {LINE}").as_bytes()).unwrap();
+        assert!(!process.is_dead());
+        assert!(Proc { threads: 1, ..process }.is_dead());
+        assert!(!Proc { state: b'D', ..process }.is_dead());
     }
 
     #[test]
-    fn what_outlives_its_leader_is_found_by_its_marker() {
-        let marker = format!("test-orphan.{}.1", std::process::id());
-        let mut family = Family::start(&marker, "setsid sleep 600 & exit 0");
-        family.0.wait().unwrap();
-        wait_for("the orphan alone", || (family.count() == 1).then_some(()));
-        let found = Table::read().unwrap().find_marked(&marker, &mut MarkerCache::default());
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].1, marker);
+    fn we_and_our_parent_are_in_the_table() {
+        let table = Table::read().unwrap();
+        let own = table.get(std::process::id()).unwrap();
+        assert_eq!(own.ppid, std::os::unix::process::parent_id());
+        assert!(own.rss_pages > 0 && own.threads > 0 && own.start_ticks > 0);
+        assert_eq!(Proc::read(own.pid).map(|again| again.key()), Some(own.key()));
+        assert!(table.processes().is_sorted_by_key(|process| process.pid));
+    }
+
+    #[test]
+    #[ignore = "a measurement: cargo test -p server --lib table::tests::cost -- --ignored --nocapture"]
+    fn cost() {
+        let (rounds, begun) = (200_u32, std::time::Instant::now());
+        let count: usize = (0..rounds).map(|_| Table::read().unwrap().processes().len()).sum();
+        let each = begun.elapsed() / u32::try_from(count).unwrap();
+        println!("{} processes, {each:?} for each", count / rounds as usize);
     }
 }
