@@ -1,7 +1,9 @@
 //! Runs apps: a pure state machine, an actor per instance that carries its effects out, and the manager.
 
 mod adopt;
+mod ask;
 mod board;
+mod change;
 mod identity;
 mod instance;
 mod journal;

@@ -1,0 +1,53 @@
+//! Asking the actors of an app, and waiting for their answers.
+
+use futures_util::future::join_all;
+use tokio::sync::{mpsc, oneshot};
+
+use super::instance::{Goal, Message};
+use super::machine::Input;
+
+/// An instance, and how to reach its actor.
+#[derive(Clone)]
+pub(super) struct Slot {
+    pub(super) pm_id: u32,
+    pub(super) index: u32,
+    pub(super) actor: mpsc::UnboundedSender<Message>,
+}
+
+/// Parts of a slot list that are asked to do something one after the other, or all at once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    Together,
+    OneByOne,
+}
+
+/// Asks an actor; the answer comes when the goal is reached or cannot be.
+pub(super) fn ask(slot: &Slot, input: Input, goal: Goal) -> impl Future<Output = Result<(), String>> + Send + use<> {
+    let (done, answer) = oneshot::channel();
+    let sent = slot.actor.send(Message::Do { input, goal, done });
+    async move {
+        match sent {
+            Ok(()) => answer.await.unwrap_or_else(|_| Err("it was deleted meanwhile".into())),
+            Err(_) => Err("it was deleted meanwhile".into()),
+        }
+    }
+}
+
+/// Asks several actors and gives what went wrong.
+pub(super) async fn request_all(slots: &[Slot], input: &Input, goal: Goal, manner: Manner) -> Vec<String> {
+    let mut results = Vec::new();
+    if manner == Manner::Together {
+        results = join_all(slots.iter().map(|slot| ask(slot, input.clone(), goal))).await;
+    } else {
+        for slot in slots {
+            let result = ask(slot, input.clone(), goal).await;
+            let failed = result.is_err();
+            results.push(result);
+            // What still runs is left as it is, once one did not come back.
+            if failed {
+                break;
+            }
+        }
+    }
+    results.into_iter().filter_map(Result::err).collect()
+}

@@ -1,0 +1,240 @@
+//! Which apps there are: taking up what is remembered, taking definitions, deleting.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use app::model::{AppRecord, AppSpec, Cause, EventKind, InstanceRecord};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, join_all};
+
+use super::adopt::Survivors;
+use super::ask::{Manner, Slot, ask, request_all};
+use super::instance::{Beginning, Goal, Message};
+use super::machine::{Input, Why};
+use super::manager::Engine;
+use super::shared::AppCell;
+use super::view;
+use crate::control::{Actor as Asker, Applied, Refusal};
+use crate::process;
+
+/// What came of definitions that were handed in, and what has to be waited for.
+#[derive(Default)]
+struct Changes {
+    answers: Vec<(String, Applied)>,
+    records: Vec<AppRecord>,
+    coming: Vec<BoxFuture<'static, Result<(), String>>>,
+    ending: Vec<BoxFuture<'static, ()>>,
+}
+
+impl Engine {
+    /// Takes up what is remembered: what runs is taken back, what should run and does not is started, what was stopped stays so.
+    pub async fn restore(&self, records: Vec<AppRecord>) {
+        let shared = self.0.shared.clone();
+        let survivors = tokio::task::spawn_blocking(move || Survivors::find(&shared)).await.unwrap_or_default();
+        let mut coming = Vec::new();
+        for record in records {
+            let (wanted, name) = (record.wanted, record.name.clone());
+            let slots = self.insert(record, |pm_id, index| survivors.beginning(pm_id, &name, index));
+            for (slot, fresh) in slots {
+                // What runs is left alone, and what rests by its policy or is on its way needs no word.
+                if wanted && fresh {
+                    let cause = if survivors.rebooted { Cause::HostReboot } else { Cause::Restart };
+                    coming.push(ask(&slot, Input::Start(Why::plain(cause)), Goal::Up));
+                } else if !wanted {
+                    coming.push(ask(&slot, Input::Stop(Why::plain(Cause::Restart)), Goal::Down));
+                }
+            }
+        }
+        for stray in survivors.strays() {
+            self.node_event(&stray);
+        }
+        join_all(coming).await;
+        self.0.ready.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes up apps of a saved list: what is missing is added, what should run is started.
+    pub async fn take_up(&self, records: Vec<AppRecord>) {
+        let _changing = self.0.changing.lock().await;
+        let (mut added, mut coming) = (Vec::new(), Vec::new());
+        for mut record in records {
+            let (name, wanted) = (record.name.clone(), record.wanted);
+            if self.slots(&name).is_empty() {
+                for (one, pm_id) in record.instances.iter_mut().zip(self.free_pm_ids()) {
+                    one.pm_id = pm_id;
+                }
+                self.insert(record.clone(), |_, _| (Beginning::Fresh, None));
+                added.push(record);
+            }
+            if wanted {
+                self.board().with_app(&name, |app| app.wanted = true);
+                if let Some(entry) = self.apps().iter_mut().find(|entry| entry.name == name) {
+                    entry.wanted = true;
+                }
+                let why = Why::plain(Cause::Restart);
+                coming.extend(self.slots(&name).iter().map(|slot| ask(slot, Input::Start(why.clone()), Goal::Up)));
+            }
+        }
+        self.remember(added).await;
+        join_all(coming).await;
+    }
+
+    /// Takes definitions. New apps are added, and started unless `autostart` is off. With `run_all`, as a person wants who says
+    /// `start`, what does not run is started and what runs with another definition is restarted; without it a changed
+    /// definition counts from the next start, and what was stopped stays so.
+    ///
+    /// # Errors
+    /// Something could not be started; the others run.
+    pub async fn apply(&self, specs: Vec<AppSpec>, run_all: bool, by: &Asker) -> Result<Vec<(String, Applied)>, Refusal> {
+        let changing = self.0.changing.lock().await;
+        let mut changes = Changes::default();
+        for spec in specs {
+            let known = self.apps().iter().find(|entry| entry.name == spec.name).map(|entry| entry.cell.clone());
+            match known {
+                None => self.add(spec, by, &mut changes),
+                Some(cell) => self.change(&cell, spec, run_all, by, &mut changes),
+            }
+        }
+        self.remember(changes.records).await;
+        drop(changing);
+        join_all(changes.ending).await;
+        join_all(changes.coming).await;
+        Ok(changes.answers)
+    }
+
+    fn add(&self, spec: AppSpec, by: &Asker, changes: &mut Changes) {
+        let name = spec.name.clone();
+        let record = self.new_record(spec);
+        self.insert(record.clone(), |_, _| (Beginning::Fresh, None));
+        self.app_event(&name, EventKind::Added, by, "added");
+        if record.wanted {
+            let input = Input::Start(Why::plain(Cause::Config));
+            changes.coming.extend(self.slots(&name).iter().map(|slot| ask(slot, input.clone(), Goal::Up).boxed()));
+        }
+        changes.records.push(record);
+        changes.answers.push((name, Applied::Added));
+    }
+
+    fn change(&self, cell: &Arc<AppCell>, spec: AppSpec, run_all: bool, by: &Asker, changes: &mut Changes) {
+        let (name, latest) = (spec.name.clone(), cell.latest());
+        // Two shells never have quite the same environment: that alone is no new definition.
+        let same = AppSpec { inherited_env: latest.inherited_env.clone(), ..spec.clone() } == *latest;
+        if !same || (!run_all && spec.inherited_env != latest.inherited_env) {
+            cell.put(spec.clone());
+        }
+        if !same {
+            self.board().with_app(&name, |app| app.changed = true);
+            changes.ending.extend(self.rescale(&name, cell, &spec).into_iter().map(FutureExt::boxed));
+            self.app_event(&name, EventKind::Changed, by, "has a new definition; it counts from the next start");
+        }
+        if run_all {
+            let why = Why::asked_by(by.name.clone());
+            let input = if same { Input::Start(why) } else { Input::Restart(why) };
+            changes.coming.extend(self.slots(&name).iter().map(|slot| ask(slot, input.clone(), Goal::Up).boxed()));
+            self.board().with_app(&name, |app| app.wanted = true);
+        }
+        if let Some(entry) = self.apps().iter_mut().find(|entry| entry.name == name) {
+            let wanted = entry.wanted || run_all;
+            let is_news = !same || wanted != entry.wanted;
+            entry.wanted = wanted;
+            if !same {
+                entry.helpers.drain(..).for_each(|helper| helper.abort());
+                entry.helpers = self.helpers(&name, &spec);
+            }
+            if is_news {
+                changes.records.push(self.record(entry));
+            }
+        }
+        changes.answers.push((name, if same { Applied::Unchanged } else { Applied::Changed }));
+    }
+
+    fn new_record(&self, spec: AppSpec) -> AppRecord {
+        let mut free = self.free_pm_ids();
+        let instances =
+            (0..spec.instances.max(1)).map(|index| InstanceRecord { index, pm_id: free.next().unwrap_or(0), restarts: 0 });
+        AppRecord {
+            name: spec.name.clone(),
+            wanted: spec.autostart,
+            created_at: process::wall_clock(),
+            instances: instances.collect(),
+            spec,
+        }
+    }
+
+    /// Numbers that no instance has, from above the greatest, as PM2 counts.
+    fn free_pm_ids(&self) -> impl Iterator<Item = u32> + use<> {
+        let next = self.apps().iter().flat_map(|entry| &entry.instances).map(|slot| slot.pm_id + 1).max().unwrap_or(0);
+        next..
+    }
+
+    /// Adds or ends instances, so that there are as many as a new definition says. Gives what has to be waited for.
+    fn rescale(&self, name: &str, cell: &Arc<AppCell>, spec: &AppSpec) -> Vec<impl Future<Output = ()> + use<>> {
+        let (have, want) = (self.slots(name), spec.instances.max(1));
+        let now = process::wall_clock();
+        for (index, pm_id) in (u32::try_from(have.len()).unwrap_or(u32::MAX)..want).zip(self.free_pm_ids()) {
+            self.board().with_app(name, |app| app.instances.push(view::new_instance(pm_id, index, 0, now)));
+            let slot = self.start_actor(cell, pm_id, index, 0, Beginning::Fresh);
+            if let Some(entry) = self.apps().iter_mut().find(|entry| entry.name == name) {
+                entry.instances.push(slot);
+            }
+        }
+        for slot in &have {
+            let _ = slot.actor.send(Message::Rules);
+        }
+        let surplus: Vec<Slot> = have.into_iter().filter(|slot| slot.index >= want).collect();
+        if let Some(entry) = self.apps().iter_mut().find(|entry| entry.name == name) {
+            entry.instances.retain(|slot| slot.index < want);
+        }
+        let (engine, spec, name) = (self.clone(), cell.running(), name.to_owned());
+        surplus
+            .into_iter()
+            .map(move |slot| {
+                let (engine, spec, name) = (engine.clone(), spec.clone(), name.clone());
+                async move {
+                    let _ = ask(&slot, Input::Stop(Why::plain(Cause::Config)), Goal::Down).await;
+                    engine.retire(&slot, &spec);
+                    engine.board().with_app(&name, |app| app.instances.retain(|one| one.pm_id != slot.pm_id));
+                }
+            })
+            .collect()
+    }
+
+    fn retire(&self, slot: &Slot, spec: &AppSpec) {
+        let _ = slot.actor.send(Message::End);
+        self.0.shared.logs.detach(spec, slot.index);
+        self.0.shared.forget_identity(slot.pm_id);
+    }
+
+    /// Stops an app and forgets it.
+    ///
+    /// # Errors
+    /// Unknown app; it would not stop.
+    pub async fn delete(&self, name: &str, by: &Asker) -> Result<(), Refusal> {
+        let _changing = self.0.changing.lock().await;
+        let slots = self.known(name)?;
+        let why = Why::asked_by(by.name.clone());
+        if let Some(failure) = request_all(&slots, &Input::Stop(why), Goal::Down, Manner::Together).await.first() {
+            return Err(Refusal::Failed(format!("{name} could not be deleted, because it does not stop: {failure}")));
+        }
+        let entry = {
+            let mut apps = self.apps();
+            let at = apps.iter().position(|entry| entry.name == name);
+            at.map(|at| apps.remove(at))
+        };
+        if let Some(entry) = entry {
+            entry.helpers.iter().for_each(tokio::task::JoinHandle::abort);
+            let spec = entry.cell.running();
+            for slot in &entry.instances {
+                self.retire(slot, &spec);
+            }
+        }
+        self.board().remove_app(name);
+        self.app_event(name, EventKind::Deleted, by, "deleted");
+        let (store, owned) = (self.0.store.clone(), name.to_owned());
+        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || store.remove(&owned)).await {
+            self.node_event(&format!(
+                "{name} was deleted, but that could not be written down; it may come back with qd: {error}"
+            ));
+        }
+        Ok(())
+    }
+}
