@@ -1,5 +1,9 @@
 //! Pages, assets and headers.
 
+mod assets;
+mod html;
+mod login;
+mod pages;
 mod patient;
 mod router;
 mod serve;
