@@ -241,7 +241,7 @@ impl Running {
         let address = listener.local_addr().map_err(|error| failed("the address is not known", &error))?;
         let streams = settings.stream.max_clients as usize;
         let context = api::Context::new(self.node.clone(), auth.clone(), streams, stopping.clone());
-        let router = api::router(context);
+        let router = web::router(context);
         let listeners = web::Listeners { tcp: vec![listener], unix: Some(place.socket()?) };
         let mut signals = Signals::listen().map_err(|error| failed("signals cannot be listened for", &error))?;
         let engine = self.node.engine.clone();

@@ -104,8 +104,9 @@ mod tests {
 
     #[test]
     fn the_document_is_as_agreed() {
-        let document: serde_json::Value = serde_json::from_slice(&DOCUMENT).unwrap();
-        insta::assert_json_snapshot!("openapi", document, { ".info.version" => "[version]" });
+        let mut document: serde_json::Value = serde_json::from_slice(&DOCUMENT).unwrap();
+        document["info"]["version"] = "[version]".into();
+        insta::assert_json_snapshot!("openapi", document);
     }
 
     #[test]

@@ -14,10 +14,10 @@ use super::{apps, control, health, node, openapi, past, prometheus, stream};
 use crate::auth::Role;
 
 /// Every route of the API, fit to be served.
-#[must_use]
 pub fn router(context: Context) -> Router {
     // Whoever is nobody learns not even which addresses are there.
-    let unknown = Router::new().route("/api", any(nothing)).route("/api/{*rest}", any(nothing));
+    let unknown =
+        ["/api", "/api/", "/api/{*rest}"].into_iter().fold(Router::new(), |router, path| router.route(path, any(nothing)));
     let mut router = gated(&context, Role::Viewer, unknown);
     for (role, group) in groups() {
         let (group, _) = group.split_for_parts();

@@ -162,7 +162,10 @@ mod tests {
         let headers = pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_str(value).unwrap())).collect();
         let response = site().answer(&Method::GET, &target.parse().unwrap(), &headers)?;
         let text = |value: &HeaderValue| value.to_str().unwrap().to_owned();
-        Some((response.status().as_u16(), response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect()))
+        Some((
+            response.status().as_u16(),
+            response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+        ))
     }
 
     #[test]

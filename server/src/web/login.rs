@@ -143,7 +143,8 @@ mod tests {
         for ours in ["/", "/apps/a?range=1h", "/events"] {
             assert_eq!(local(ours), ours);
         }
-        for other in ["", "//evil.example", "/\\evil.example", "https://evil.example", "evil", "/\t/evil.example", "javascript:x"] {
+        for other in ["", "//evil.example", "/\\evil.example", "https://evil.example", "evil", "/\t/evil.example", "javascript:x"]
+        {
             assert_eq!(local(other), "/", "{other}");
         }
     }

@@ -5,6 +5,7 @@ mod html;
 mod login;
 mod pages;
 mod patient;
+mod render;
 mod router;
 mod serve;
 mod unix;

@@ -1,13 +1,15 @@
 //! Pages for those who are signed in, and the files that everybody may have.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
+use axum::http::Method;
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::assets::SITE;
-use super::html::{Nonce, document, escape, page};
+use super::render::dashboard;
 use crate::api::access::identify;
 use crate::api::{ApiError, Context};
 
@@ -28,12 +30,10 @@ pub(super) async fn any(State(context): State<Context>, request: Request) -> Res
 
 async fn show(context: &Context, parts: &Parts) -> Result<Response, ApiError> {
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
-    let Some(_principal) = identify(&context.auth, parts).await? else {
-        return Ok(Redirect::to(&login_address(target)).into_response());
-    };
-    let nonce = Nonce::new()?;
-    let names: String = context.control.apps().iter().map(|app| format!("<li>{}</li>", escape(&app.name))).collect();
-    Ok(page(StatusCode::OK, &nonce, document("Overview", &format!("<h1>Apps</h1><ul>{names}</ul>"))))
+    match identify(&context.auth, parts).await? {
+        Some(principal) => dashboard(Arc::clone(&context.control), principal, target).await,
+        None => Ok(Redirect::to(&login_address(target)).into_response()),
+    }
 }
 
 /// Where to sign in, and come back from.

@@ -10,7 +10,6 @@ use crate::api::boundary::{Boundary, RequestId, boundary};
 use crate::api::{self, Context};
 
 /// The API and the pages, fit to be served by [`super::serve`].
-#[must_use]
 pub fn router(context: Context) -> Router {
     let around = Boundary { auth: context.auth.clone(), show: |error, RequestId(id)| error_page(error, id) };
     let pages = Router::new()

@@ -26,6 +26,8 @@ use crate::api::Peer;
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// How long answers that are on their way may take at shutdown.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+/// How long a client may take nothing of what is to be sent to it.
+const STALL_LIMIT: Duration = Duration::from_secs(60);
 /// Longest head of a request in bytes; also how much of an answer is copied before it is sent.
 const HEAD_BYTES: usize = 16 << 10;
 /// The most connections over TCP at a time; more of them wait in the kernel's queue.
@@ -152,7 +154,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(Patient::new(socket)), service);
+        .serve_connection(TokioIo::new(Patient::new(socket, STALL_LIMIT)), service);
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

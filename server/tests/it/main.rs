@@ -1,3 +1,8 @@
-//! tests
+//! Integration tests: one binary, whose folders mirror the addresses and the settings.
 
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on ends there")]
+
+mod api;
 mod cli;
+mod common;
+mod web;

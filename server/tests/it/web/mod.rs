@@ -1,0 +1,4 @@
+//! Pages.
+
+mod login;
+mod pages;
