@@ -31,6 +31,8 @@ const WEB_THREADS: usize = 2;
 /// Threads for what waits for the disk on behalf of the web.
 const DISK_THREADS: usize = 8;
 
+/// How often it is looked at whether `state.db` is due for its daily copy.
+const BACK_UP_LOOK: Duration = Duration::from_secs(3600);
 /// How many of the latest events the history is told again at the start: more than it can have missed by a kill.
 const REPLAYED_EVENTS: usize = 3_000;
 /// How long apps may take to come before the web is served without them.
@@ -258,6 +260,7 @@ impl Running {
         let url = format!("http://{address}");
         let _ = std::fs::write(place.run.join("address"), &url);
         greet(&self.node.state, &url, &auth).await;
+        tokio::spawn(back_up_daily(self.node.state.clone(), self.node.engine.clone()));
         let leave = loop {
             tokio::select! {
                 _ = ended.recv() => break false,
@@ -287,6 +290,20 @@ impl Running {
         let _ = std::fs::remove_file(place.run.join("address"));
         // Threads that pump and measure end with the process.
         std::process::exit(0);
+    }
+}
+
+/// Copies `state.db` once a day. What is due is looked at every hour, since the node may have been away when it was.
+async fn back_up_daily(state: State, engine: Engine) {
+    let mut hours = tokio::time::interval(BACK_UP_LOOK);
+    loop {
+        hours.tick().await;
+        let state = state.clone();
+        match tokio::task::spawn_blocking(move || state.back_up(process::wall_clock())).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => engine.node_event(&format!("the daily copy of state.db could not be made: {error}")),
+            Err(error) => tracing::error!(%error, "the daily copy of state.db was not finished"),
+        }
     }
 }
 
