@@ -116,8 +116,21 @@ fn tell(apps: &[App], name: &str, done: &str) -> Result<String, Failure> {
 pub(super) async fn update_environment(context: &Context, apps: &[App], action: Action) -> Result<(), Failure> {
     let definitions = context.definitions().await?;
     let chosen = definitions.into_iter().filter(|definition| apps.iter().any(|app| app.name == definition.app.name));
-    let specs = chosen.map(|definition| AppSpec { inherited_env: refreshed(&definition.spec), ..definition.spec }).collect();
-    apply(context, Loaded { specs, warnings: Vec::new() }, Existing::Renew(action)).await
+    let specs = chosen.map(|definition| AppSpec { inherited_env: refreshed(&definition.spec), ..definition.spec });
+    let specs: Vec<AppSpec> = specs.collect();
+    let wanted: Vec<_> = specs.iter().map(|spec| (spec.name.clone(), spec.inherited_env.clone())).collect();
+    apply(context, Loaded { specs, warnings: Vec::new() }, Existing::Renew(action)).await?;
+    // The daemon decides what a definition with the same settings changes: nobody should believe what did not happen.
+    let now = context.definitions().await?;
+    let kept = |(name, env): &&(String, EnvBlock)| now.iter().any(|one| one.app.name == *name && one.spec.inherited_env != *env);
+    let kept: Vec<String> = wanted.iter().filter(kept).map(|(name, _)| format::plain(name)).collect();
+    if kept.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!(
+        "the daemon keeps the environment that it first had for {}; to change it, delete the app and start it anew",
+        kept.join(", ")
+    )))
 }
 
 /// The environment of this shell. Where `filter_env` kept variables out, those that the app did not have stay out.

@@ -95,7 +95,8 @@ fn last_words(context: &Context, logged: u64) -> Option<String> {
     let mut bytes = Vec::new();
     log.take(LOG_TAIL).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&str> =
+        text.lines().map(|line| line.trim().trim_start_matches("error: ")).filter(|line| !line.is_empty()).collect();
     (!lines.is_empty()).then(|| super::format::plain(&lines.join(" | ")))
 }
 

@@ -103,7 +103,7 @@ fn rules(Definition { app, spec, .. }: &Definition) -> Vec<(&'static str, String
     let watched = spec.watch.as_ref().map(|watch| watch.paths.join("\n"));
     vec![
         ("autorestart", yes(app.autorestart)),
-        ("max memory restart", limits.memory_bytes.map(format::bytes).unwrap_or_default()),
+        ("max memory restart", limits.memory_bytes.map(format::size).unwrap_or_default()),
         (
             "gives up after",
             format!("{} failures in a row, each a run shorter than {}", limits.max_restarts, format::span(limits.min_uptime_ms)),
@@ -144,13 +144,13 @@ fn instance(instance: &Instance, now: Time) -> Vec<(&'static str, String)> {
         ("restarts", instance.restarts.to_string()),
         ("unstable restarts", instance.unstable_restarts.to_string()),
         ("cpu", or_nothing(runs.then(|| format::percent(instance.cpu_percent)))),
-        ("memory", or_nothing(runs.then(|| format::bytes(instance.memory_bytes)))),
+        ("memory", or_nothing(runs.then(|| format::size(instance.memory_bytes)))),
         ("port", or_nothing(instance.port.map(|port| port.to_string()))),
         (
             "last exit",
             or_nothing(last.map(|exit| format!("{} at {}, cause: {}", format::exit(exit), exit.time, exit.cause.word()))),
         ),
-        ("peak memory", or_nothing(last.and_then(|exit| exit.peak_memory_bytes).map(format::bytes))),
+        ("peak memory", or_nothing(last.and_then(|exit| exit.peak_memory_bytes).map(format::size))),
         ("last lines", last.map(|exit| exit.last_lines.join("\n")).unwrap_or_default()),
     ]
 }

@@ -76,7 +76,7 @@ fn row(app: &App, instance: &Instance, now: Time, layered: bool) -> Vec<Cell> {
         figure(instance.started_at.filter(|_| runs).map(|started| format::short_span(now.since(started)))),
         Cell::new(instance.restarts.to_string()),
         figure(runs.then(|| format::percent(instance.cpu_percent))),
-        figure(runs.then(|| format::bytes(instance.memory_bytes))),
+        figure(runs.then(|| format::size(instance.memory_bytes))),
         figure(instance.pid.map(|pid| pid.to_string())),
         figure(instance.port.map(|port| port.to_string())),
     ];

@@ -23,7 +23,7 @@ pub(super) struct Count {
 
 impl Count {
     pub(super) fn text(&self) -> String {
-        format!("{} app{}", self.apps, if self.apps == 1 { "" } else { "s" })
+        app::format::count(self.apps as u64, "app")
     }
 }
 

@@ -20,7 +20,7 @@ pub struct ServeOptions {
 /// The words of `qd serve`.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Serve {
-    /// Ecosystem file; without it, the one in this folder if there is one
+    /// Ecosystem file with apps to run beside those that are known
     #[arg(value_name = "CONFIG")]
     config: Option<PathBuf>,
     /// Address of the dashboard and the API [default: 127.0.0.1:9615]; port 0 takes a free one

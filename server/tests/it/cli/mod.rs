@@ -4,6 +4,7 @@
 
 mod alone;
 mod check;
+mod with_daemon;
 
 use std::ffi::OsStr;
 use std::path::Path;
