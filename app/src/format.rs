@@ -138,9 +138,19 @@ pub fn day(local: Time, local_now: Time) -> String {
     if date == (local_now - DAY as i64).date() {
         return "yesterday".into();
     }
-    let year = if date.0 == local_now.date().0 { String::new() } else { [" ", &date.0.to_string()].concat() };
-    let month = MONTHS.get(date.1 as usize - 1).copied().unwrap_or_default();
-    [date.2.to_string().as_str(), " ", month, &year].concat()
+    if date.0 == local_now.date().0 { day_of_year(local) } else { date_and_year(local) }
+}
+
+/// `21 Nov 2024`.
+#[must_use]
+pub fn date_and_year(local: Time) -> String {
+    [day_of_year(local).as_str(), " ", &local.date().0.to_string()].concat()
+}
+
+fn day_of_year(local: Time) -> String {
+    let (_, month, day) = local.date();
+    let name = MONTHS.get(month as usize - 1).copied().unwrap_or_default();
+    [day.to_string().as_str(), " ", name].concat()
 }
 
 /// The clock alone for today, else the day before it: `20:41:07`, `yesterday 20:41`, `21 Nov 20:41`.
@@ -149,6 +159,15 @@ pub fn moment(local: Time, local_now: Time) -> String {
     match day(local, local_now) {
         today if today == "today" => clock(local),
         day => [day.as_str(), " ", &clock_short(local)].concat(),
+    }
+}
+
+/// The clock for today, else the day: `20:41:07`, `yesterday`, `21 Nov`.
+#[must_use]
+pub fn clock_or_day(local: Time, local_now: Time) -> String {
+    match day(local, local_now) {
+        today if today == "today" => clock(local),
+        day => day,
     }
 }
 

@@ -16,6 +16,8 @@ mod client;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
 #[expect(unreachable_pub, reason = "the component macro writes `pub`")]
 mod component;
+#[cfg(any(feature = "ssr", feature = "hydrate"))]
+mod erased;
 pub mod format;
 pub mod model;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]
@@ -24,6 +26,8 @@ pub mod page;
 #[cfg(feature = "ssr")]
 pub mod render;
 pub mod route;
+#[cfg(test)]
+mod sample;
 #[cfg(feature = "ssr")]
 pub mod shell;
 pub mod state;
@@ -31,3 +35,20 @@ pub mod state;
 #[expect(unreachable_pub, reason = "the component macro writes `pub`")]
 mod ui;
 pub mod words;
+
+/// Makes the page alive that the server rendered.
+///
+/// # Errors
+/// The page does not hold the data that it was rendered from, or of another version.
+#[cfg(feature = "hydrate")]
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn hydrate() -> Result<(), wasm_bindgen::JsValue> {
+    use leptos::prelude::*;
+
+    let data = client::page_data().ok_or("the page does not hold its data")?;
+    leptos::mount::hydrate_body(move || {
+        provide_context(ui::Ui::new(data));
+        view! { <ui::App /> }
+    });
+    Ok(())
+}

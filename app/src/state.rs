@@ -217,7 +217,9 @@ impl Dashboard {
                 && let Some(row) = self.rows.get_mut(&name)
             {
                 let row = Arc::make_mut(row);
-                row.failures.push(event.time);
+                if ends(&event) {
+                    row.failures.push(event.time);
+                }
                 if let Some(cell) = row.trend.day.last_mut() {
                     *cell =
                         if event.kind == EventKind::Exit && *cell != DayCell::Down { DayCell::Restarted } else { DayCell::Down };
@@ -232,9 +234,9 @@ impl Dashboard {
 }
 
 fn fresh(app: &App, events: &[Event], now: Time) -> Row {
-    let mine = events
-        .iter()
-        .filter(|event| event.app.as_ref() == Some(&app.name) && is_failure(event) && now.since(event.time) < UNSTEADY_MS);
+    let mine = events.iter().filter(|event| {
+        event.app.as_ref() == Some(&app.name) && is_failure(event) && ends(event) && now.since(event.time) < UNSTEADY_MS
+    });
     let mut failures: Vec<_> = mine.map(|event| event.time).collect();
     failures.reverse();
     Row { app: app.clone(), cpu_percent: None, memory_mb: None, trend: Trend::default(), failures, down_since: None }
@@ -319,6 +321,11 @@ pub fn is_failure(event: &Event) -> bool {
     }
 }
 
+/// Did a run end, or not even begin? That it was given up is told besides.
+const fn ends(event: &Event) -> bool {
+    matches!(event.kind, EventKind::Exit | EventKind::SpawnFailed)
+}
+
 const fn badness(state: State) -> u8 {
     match state {
         State::Stopped => 0,
@@ -330,3 +337,6 @@ const fn badness(state: State) -> u8 {
         State::Errored => 6,
     }
 }
+
+#[cfg(test)]
+mod tests;

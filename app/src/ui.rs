@@ -8,6 +8,7 @@ use leptos::prelude::*;
 
 use crate::client;
 use crate::component::{BottomBar, Confirm, Header, Keys, Palette};
+use crate::erased::Erase;
 use crate::model::{Action, Time};
 use crate::page::{AppPage, Content, EventsPage, Failed, NoApp, NotFound, OverviewPage, PageData};
 use crate::route::Route;
@@ -193,12 +194,12 @@ pub(crate) fn App() -> impl IntoView {
     let view = Memo::new(move |_| ui.content.with(|content| View::from(content)));
     client::start(ui);
     let page = move || match view.get() {
-        View::Overview => view! { <OverviewPage /> }.into_any(),
-        View::App(name) => view! { <AppPage name /> }.into_any(),
-        View::Events => view! { <EventsPage /> }.into_any(),
-        View::NoApp(name) => view! { <NoApp name /> }.into_any(),
-        View::NotFound => view! { <NotFound /> }.into_any(),
-        View::Failed(why) => view! { <Failed why /> }.into_any(),
+        View::Overview => view! { <OverviewPage /> }.erase(),
+        View::App(name) => view! { <AppPage name /> }.erase(),
+        View::Events => view! { <EventsPage /> }.erase(),
+        View::NoApp(name) => view! { <NoApp name /> }.erase(),
+        View::NotFound => view! { <NotFound /> }.erase(),
+        View::Failed(why) => view! { <Failed why /> }.erase(),
     };
     let stale = move || if matches!(ui.link.get(), Link::Lost | Link::SignedOut) { "page stale" } else { "page" };
     view! {
@@ -211,6 +212,7 @@ pub(crate) fn App() -> impl IntoView {
         <Palette />
         <Keys />
         <Confirm />
-        <p class="unseen" role="status">{move || ui.said.get()}</p>
+        <p class="unseen" role="status">{ui.said}</p>
     }
+    .erase()
 }

@@ -313,3 +313,6 @@ pub const fn stream_class(stream: LogStream) -> &'static str {
         LogStream::Stderr => "line err",
     }
 }
+
+#[cfg(test)]
+mod tests;

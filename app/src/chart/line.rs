@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::scale::{Axis, Frame, WIDTH, paths};
 use crate::client;
+use crate::erased::Erase;
 use crate::model::Time;
 
 /// What a chart shows.
@@ -20,7 +21,8 @@ impl Plot {
     /// A line through figures, broken where nothing was measured for more than `step_ms` and a little.
     pub(crate) fn new(points: &[(Time, f64)], limit: Option<f64>, frame: Frame, step_ms: u64) -> Self {
         let greatest = points.iter().map(|point| point.1).chain(limit).fold(0.0, f64::max);
-        let axis = Axis::fit(greatest);
+        // A limit at the very top would look like the frame.
+        let axis = Axis::fit(greatest * 1.04);
         let gap = (frame.x(frame.from + step_ms as i64 * 5 / 2)).max(WIDTH / 200);
         let (line, area) = paths(points.iter().map(|(time, value)| (frame.x(*time).clamp(0, WIDTH), axis.y(*value))), gap);
         let tenth = |y: i64| [&(y / 10).to_string(), ".", &(y % 10).to_string(), "%"].concat();
@@ -92,4 +94,5 @@ pub(crate) fn LinePlot(
             </div>
         </div>
     }
+    .erase()
 }

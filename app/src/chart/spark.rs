@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::scale::{HEIGHT, WIDTH, paths};
+use crate::erased::Erase;
 use crate::model::Overview;
 
 /// What a spark line shows.
@@ -50,4 +51,5 @@ pub(crate) fn Spark(
             <path class="limit" d=limit></path>
         </svg>
     }
+    .erase()
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use leptos::prelude::*;
 
+use crate::erased::Erase;
 use crate::model::{DayCell, Overview};
 use crate::words;
 
@@ -40,6 +41,7 @@ pub(crate) fn Strip(
             {KINDS.map(draw).to_vec()}
         </svg>
     }
+    .erase()
 }
 
 #[cfg(test)]

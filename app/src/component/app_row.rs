@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::button::likely;
 use super::{ActionButton, ActionMenu, Feedback};
 use crate::chart::{Spark, SparkLine, Strip};
+use crate::erased::Erase;
 use crate::format;
 use crate::model::Action;
 use crate::route::Route;
@@ -18,18 +19,20 @@ pub(crate) fn AppRow(name: String) -> impl IntoView {
     let ui = Ui::get();
     let row = ui.row(name.clone());
     let status = Memo::new(move |_| row.with(|row| row.as_ref().map_or((Tone::Quiet, ""), |row| words::status(row))));
-    let told = move |tell: fn(&Row) -> String| move || row.with(|row| row.as_ref().map(|row| tell(row)).unwrap_or_default());
+    let told = move |tell: fn(&Row) -> String| {
+        Signal::derive(move || row.with(|row| row.as_ref().map(|row| tell(row)).unwrap_or_default()))
+    };
     let timely = move |tell: fn(&Row, crate::model::Time) -> String| {
         Memo::new(move |_| {
             let now = ui.now.get();
             row.with(|row| row.as_ref().map(|row| tell(row, now)).unwrap_or_default())
         })
     };
-    let memory = move |row: &Row| row.memory_mb.map(|mebibytes| format::size_parts(f64::from(mebibytes)));
+    let note = timely(words::note);
     let memory_unit =
         told(|row| row.memory_mb.map(|mebibytes| [" ", format::size_parts(f64::from(mebibytes)).1].concat()).unwrap_or_default());
     let memory_value =
-        move || row.with(|row| row.as_ref().and_then(|row| memory(row)).map_or_else(|| format::NOTHING.into(), |parts| parts.0));
+        told(|row| row.memory_mb.map_or_else(|| format::NOTHING.into(), |mebibytes| format::size_parts(f64::from(mebibytes)).0));
     let cpu_spark = Memo::new(move |_| {
         row.with(|row| row.as_ref().map(|row| SparkLine::new(&row.trend.cpu_percent, None)).unwrap_or_default())
     });
@@ -56,16 +59,18 @@ pub(crate) fn AppRow(name: String) -> impl IntoView {
         }
     });
     view! {
-        <li class=move || ["row ", status.get().0.class()].concat() data-app=key>
-            <span class=move || ["dot ", status.get().0.class()].concat() aria-hidden="true"></span>
+        <li class=Signal::derive(move || ["row ", status.get().0.class()].concat()) data-app=key>
+            <span class=Signal::derive(move || ["dot ", status.get().0.class()].concat()) aria-hidden="true"></span>
             <div class="what">
                 <a class="name" href=href>
                     {shown}
                 </a>
-                <span class="note">{timely(words::note)}</span>
+                <span class="note" hidden=Signal::derive(move || note.with(String::is_empty))>
+                    {note}
+                </span>
             </div>
             <div class="state">
-                <span class="word">{move || status.get().1}</span>
+                <span class="word">{Signal::derive(move || status.get().1)}</span>
                 <span class="since">{timely(words::since)}</span>
             </div>
             <p class="figure cpu">
@@ -92,6 +97,7 @@ pub(crate) fn AppRow(name: String) -> impl IntoView {
             <Feedback name />
         </li>
     }
+    .erase()
 }
 
 /// The limit of all instances together, in MiB.

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::client;
+use crate::erased::Erase;
 use crate::model::{Action, State};
 use crate::ui::{Overlay, Ui};
 
@@ -76,6 +77,7 @@ pub(crate) fn ActionButton(
             <span class="unseen">{described}</span>
         </button>
     }
+    .erase()
 }
 
 /// What else can be done, behind `⋯`.
@@ -109,6 +111,7 @@ pub(crate) fn ActionMenu(
             }}
         </div>
     }
+    .erase()
 }
 
 /// What came of the last action, where its button is.

@@ -4,6 +4,7 @@ use leptos::html::Dialog;
 use leptos::prelude::*;
 
 use crate::client;
+use crate::erased::Erase;
 use crate::ui::{Overlay, Ui};
 
 /// Asks before a critical app is stopped.
@@ -37,4 +38,5 @@ pub(crate) fn Confirm() -> impl IntoView {
             </p>
         </dialog>
     }
+    .erase()
 }

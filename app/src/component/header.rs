@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::client;
+use crate::erased::Erase;
 use crate::format;
 use crate::route::Route;
 use crate::ui::{Link, Overlay, Ui};
@@ -34,12 +35,12 @@ fn links() -> impl IntoView {
 #[component]
 pub(crate) fn Header() -> impl IntoView {
     let ui = Ui::get();
-    let tone = move || match ui.link.get() {
+    let tone = Signal::derive(move || match ui.link.get() {
         Link::Get | Link::Post | Link::Polling => "link good",
         Link::Still | Link::Connecting => "link quiet",
         Link::Lost | Link::SignedOut => "link bad",
-    };
-    let word = move || match ui.link.get() {
+    });
+    let word = Signal::derive(move || match ui.link.get() {
         Link::Still => "as of ".to_owned() + &format::clock(ui.dashboard.with(|dashboard| dashboard.time())) + " UTC",
         Link::Connecting => "connecting…".into(),
         Link::Get => "live".into(),
@@ -47,7 +48,7 @@ pub(crate) fn Header() -> impl IntoView {
         Link::Polling => "polling".into(),
         Link::Lost => "reconnecting…".into(),
         Link::SignedOut => "signed out".into(),
-    };
+    });
     view! {
         <header class="bar">
             <a class="brand" href="/">
@@ -56,7 +57,7 @@ pub(crate) fn Header() -> impl IntoView {
             <nav class="pages" aria-label="Pages">{links()}</nav>
             <button class="find needs-js" type="button" on:click=move |_| ui.overlay.set(Some(Overlay::Palette))>
                 <span>"Find or do anything"</span>
-                <kbd>{move || client::palette_key(ui)}</kbd>
+                <kbd>{Signal::derive(move || client::palette_key(ui))}</kbd>
             </button>
             <p class=tone role="status">
                 <span class="dot" aria-hidden="true"></span>
@@ -66,8 +67,9 @@ pub(crate) fn Header() -> impl IntoView {
                 <svg viewBox="0 0 16 16" aria-hidden="true"><path d="M8 1.5a6.5 6.5 0 1 0 0 13zM8 0a8 8 0 1 1 0 16A8 8 0 0 1 8 0z"></path></svg>
             </button>
         </header>
-        <div class="progress" hidden=move || !ui.loading.get()></div>
+        <div class="progress" hidden=Signal::derive(move || !ui.loading.get())></div>
     }
+    .erase()
 }
 
 /// The bar at the bottom of a small screen.
@@ -82,4 +84,5 @@ pub(crate) fn BottomBar() -> impl IntoView {
             </button>
         </nav>
     }
+    .erase()
 }

@@ -4,6 +4,7 @@ use leptos::html::Dialog;
 use leptos::prelude::*;
 
 use crate::client;
+use crate::erased::Erase;
 use crate::ui::{Overlay, Ui};
 
 const KEYS: [(&str, &str); 7] = [
@@ -44,4 +45,5 @@ pub(crate) fn Keys() -> impl IntoView {
             </p>
         </dialog>
     }
+    .erase()
 }

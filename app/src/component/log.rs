@@ -4,6 +4,7 @@ use leptos::html::Ol;
 use leptos::prelude::*;
 
 use crate::client;
+use crate::erased::Erase;
 use crate::format;
 use crate::model::{LogLine, LogPage, LogStream, Time};
 use crate::ui::Ui;
@@ -65,16 +66,16 @@ pub(crate) fn Log(
         Err(_) => Vec::new(),
     });
     client::keep_in_sight(list, around.into(), Signal::derive(move || entries.with(Vec::len)));
-    let error = move || log.with(|log| log.page.as_ref().err().cloned());
-    let heading = move || match around.get() {
+    let error = Signal::derive(move || log.with(|log| log.page.as_ref().err().cloned()));
+    let heading = Signal::derive(move || match around.get() {
         Some(time) => ["Log around ", &format::clock(ui.zone.get().at(time))].concat(),
         None => "Log".into(),
-    };
-    let streams = move || match only.get() {
+    });
+    let streams = Signal::derive(move || match only.get() {
         None => "both streams",
         Some(LogStream::Stdout) => "stdout only",
         Some(LogStream::Stderr) => "stderr only",
-    };
+    });
     let turn = move |_| {
         only.update(|only| {
             *only = match only {
@@ -99,7 +100,7 @@ pub(crate) fn Log(
             </li>
         }
     };
-    let nothing = move || entries.with(Vec::is_empty) && error().is_none();
+    let nothing = move || entries.with(Vec::is_empty) && error.with(Option::is_none);
     let described = ["Log of ", &name].concat();
     view! {
         <section class="panel log" aria-label=described>
@@ -108,14 +109,14 @@ pub(crate) fn Log(
                 <button class="plain needs-js" type="button" on:click=turn>
                     {streams}
                 </button>
-                <button class="button small needs-js" type="button" hidden=move || around.get().is_none() on:click=move |_| follow.run(())>
+                <button class="button small needs-js" type="button" hidden=Signal::derive(move || around.get().is_none()) on:click=move |_| follow.run(())>
                     "Follow"
                 </button>
             </header>
-            <p class="error-text" hidden=move || error().is_none()>
+            <p class="error-text" hidden=Signal::derive(move || error.with(Option::is_none))>
                 {error}
             </p>
-            <p class="empty" hidden=move || !nothing()>
+            <p class="empty" hidden=Signal::derive(move || !nothing())>
                 "It has written nothing yet."
             </p>
             <ol class="lines" node_ref=list tabindex="0" aria-label="Lines">
@@ -123,6 +124,7 @@ pub(crate) fn Log(
             </ol>
         </section>
     }
+    .erase()
 }
 
 #[cfg(test)]

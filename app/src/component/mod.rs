@@ -11,6 +11,8 @@ mod palette;
 mod time;
 
 pub(crate) use app_row::AppRow;
+#[cfg(feature = "hydrate")]
+pub(crate) use button::ask;
 pub(crate) use button::{ActionButton, ActionMenu, Feedback, likely};
 pub(crate) use confirm::Confirm;
 pub(crate) use event_line::EventLine;

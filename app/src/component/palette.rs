@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::button::{ask, likely};
 use crate::client;
+use crate::erased::Erase;
 use crate::model::Action;
 use crate::route::Route;
 use crate::ui::{Overlay, Ui};
@@ -160,9 +161,10 @@ pub(crate) fn Palette() -> impl IntoView {
             <ul id="choices" role="listbox" aria-label="What was found">
                 {move || choices.get().into_iter().enumerate().map(option).collect_view()}
             </ul>
-            <p class="empty" hidden=move || !open.get() || choices.with(|choices| !choices.is_empty())>
+            <p class="empty" hidden=Signal::derive(move || !open.get() || choices.with(|choices| !choices.is_empty()))>
                 "Nothing is called that."
             </p>
         </dialog>
     }
+    .erase()
 }

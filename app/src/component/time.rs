@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::erased::Erase;
 use crate::format;
 use crate::model::Time;
 use crate::ui::Ui;
@@ -17,11 +18,12 @@ pub(crate) fn When(time: Time, shape: fn(Time, Time) -> String) -> impl IntoView
     };
     let exact = move || {
         let there = ui.zone.get().at(time);
-        [format::day(there, Time(i64::MIN / 2)).as_str(), " ", &format::clock_exact(there)].concat()
+        [format::date_and_year(there).as_str(), " ", &format::clock_exact(there)].concat()
     };
     view! {
-        <time datetime=time.to_string() title=exact>
-            {told}
+        <time datetime=time.to_string() title=Signal::derive(exact)>
+            {Signal::derive(told)}
         </time>
     }
+    .erase()
 }

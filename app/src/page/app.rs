@@ -12,6 +12,7 @@ use self::runs::Runs;
 use super::{AppContent, Content};
 use crate::client;
 use crate::component::{ActionButton, ActionMenu, Feedback, Log, LogView, likely};
+use crate::erased::Erase;
 use crate::format;
 use crate::model::{Action, AppMetrics, Event, EventKind, Time};
 use crate::route::Route;
@@ -104,6 +105,7 @@ pub(crate) fn AppPage(name: String) -> impl IntoView {
         <Runs name=name.clone() looked />
         <Details name />
     }
+    .erase()
 }
 
 /// What it is, how it stands and what can be done.
@@ -112,7 +114,7 @@ fn Head(name: String) -> impl IntoView {
     let ui = Ui::get();
     let row = ui.row(name.clone());
     let status = Memo::new(move |_| row.with(|row| row.as_ref().map_or((Tone::Quiet, "Deleted"), |row| words::status(row))));
-    let layer = move || row.with(|row| row.as_ref().map(|row| row.app.layer.clone() + " /").unwrap_or_default());
+    let layer = Signal::derive(move || row.with(|row| row.as_ref().map(|row| row.app.layer.clone() + " /").unwrap_or_default()));
     let today = {
         let name = name.clone();
         move || {
@@ -149,10 +151,10 @@ fn Head(name: String) -> impl IntoView {
             facts
         })
     };
-    let trouble = move || {
+    let trouble = Memo::new(move |_| {
         let now = ui.now.get();
         row.with(|row| row.as_ref().filter(|_| matches!(status.get().0, Tone::Bad | Tone::Warn)).map(|row| words::note(row, now)))
-    };
+    });
     let main = Memo::new(move |_| match row.with(|row| row.as_ref().map(|row| likely(row.app.state))) {
         Some(Action::Start) => vec![Action::Start, Action::Stop],
         Some(_) => vec![Action::Restart, Action::Reload, Action::Stop],
@@ -179,9 +181,9 @@ fn Head(name: String) -> impl IntoView {
                 <ActionMenu name=name.clone() actions=menu />
             </div>
         }
-        .into_any()
+        .erase()
     } else {
-        view! { <p class="acts note">"Your role may look but not touch."</p> }.into_any()
+        view! { <p class="acts note">"Your role may look but not touch."</p> }.erase()
     };
     view! {
         <header class="page-head app-head">
@@ -189,15 +191,16 @@ fn Head(name: String) -> impl IntoView {
                 <a href=Route::Overview.href()>{layer}</a>
             </p>
             <h1>
-                <span class=move || ["dot ", status.get().0.class()].concat() aria-hidden="true"></span>
+                <span class=Signal::derive(move || ["dot ", status.get().0.class()].concat()) aria-hidden="true"></span>
                 <span>{name.clone()}</span>
             </h1>
-            <p class="facts">{move || facts().join(" · ")}</p>
+            <p class="facts">{Signal::derive(move || facts().join(" · "))}</p>
             {actions}
-            <p class=move || ["trouble ", status.get().0.class()].concat() hidden=move || trouble().is_none()>
+            <p class=Signal::derive(move || ["trouble ", status.get().0.class()].concat()) hidden=Signal::derive(move || trouble.with(Option::is_none))>
                 {trouble}
             </p>
             <Feedback name />
         </header>
     }
+    .erase()
 }

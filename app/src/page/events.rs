@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::Content;
 use crate::component::EventLine;
+use crate::erased::Erase;
 use crate::format;
 use crate::model::Event;
 use crate::ui::Ui;
@@ -46,7 +47,7 @@ pub(crate) fn EventsPage() -> impl IntoView {
             <p class="lead">"Each line leads to that second in the page of its app."</p>
         </header>
         {error.map(|error| view! { <p class="error-text">{error}</p> })}
-        <p class="panel empty" hidden=move || days.with(|days| !days.is_empty())>
+        <p class="panel empty" hidden=Signal::derive(move || days.with(|days| !days.is_empty()))>
             "Nothing has happened yet. Restarts, failures and stops will stand here."
         </p>
         <For each=move || days.with(|days| days.iter().map(|(day, _)| day.clone()).collect::<Vec<_>>()) key=Clone::clone let:day>
@@ -54,10 +55,11 @@ pub(crate) fn EventsPage() -> impl IntoView {
                 <h2>{day.clone()}</h2>
                 <ol class="panel events">
                     <For each=events_of(day) key=|event| event.id let:event>
-                        <EventLine event />
+                        <EventLine event shape=|time, _| format::clock(time) />
                     </For>
                 </ol>
             </section>
         </For>
     }
+    .erase()
 }

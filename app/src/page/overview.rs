@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::chart::{Spark, SparkLine};
 use crate::component::{AppRow, EventLine};
+use crate::erased::Erase;
 use crate::format;
 use crate::model::{Event, HostTrend};
 use crate::state::Dashboard;
@@ -25,14 +26,14 @@ pub(crate) fn OverviewPage() -> impl IntoView {
     });
     let detail = move || {
         let piece = |piece| match piece {
-            Piece::Name(name) => view! { <b>{name}</b> }.into_any(),
-            Piece::Text(text) => text.into_any(),
+            Piece::Name(name) => view! { <b>{name}</b> }.erase(),
+            Piece::Text(text) => text.erase(),
         };
         headline.with(|headline| headline.detail.clone()).into_iter().map(piece).collect_view()
     };
     view! {
         <header class="page-head">
-            <h1>{move || headline.with(|headline| headline.title.clone())}</h1>
+            <h1>{Signal::derive(move || headline.with(|headline| headline.title.clone()))}</h1>
             <p class="lead">{detail}</p>
         </header>
         <Host />
@@ -44,30 +45,26 @@ pub(crate) fn OverviewPage() -> impl IntoView {
             <News />
         </div>
     }
+    .erase()
 }
 
 /// Four figures of the host.
 #[component]
 fn Host() -> impl IntoView {
     let ui = Ui::get();
-    let told = move |tell: fn(&Dashboard) -> String| move || ui.dashboard.with(tell);
+    let told = move |tell: fn(&Dashboard) -> String| Signal::derive(move || ui.dashboard.with(tell));
     let spark = move |part: fn(&HostTrend) -> &Vec<Option<f32>>| {
         Memo::new(move |_| ui.dashboard.with(|dashboard| SparkLine::new(part(&dashboard.host), Some(100.0)).without_limit()))
     };
-    let whole = |percent: f32| format::round(f64::from(percent)).to_string();
-    let uptime = |seconds: f64| format::span(seconds as u64 * 1000);
-    let figure = |label, value: AnyView, note: AnyView, spark: Option<AnyView>| {
+    let figure = |label, value: Signal<String>, unit, note: Signal<String>, spark: Option<Memo<SparkLine>>| {
         view! {
             <div class="panel host-figure">
                 <dt>{label}</dt>
-                <dd class="value">{value}</dd>
+                <dd class="value">{value} <small>{unit}</small></dd>
                 <dd class="note">{note}</dd>
-                {spark.map(|spark| view! { <dd class="drawing">{spark}</dd> })}
+                {spark.map(|shown| view! { <dd class="drawing"><Spark shown kind="cpu" /></dd> })}
             </div>
         }
-    };
-    let percent = move |tell: fn(&Dashboard) -> f32| {
-        view! { {move || ui.dashboard.with(|dashboard| whole(tell(dashboard)))} <small>" %"</small> }.into_any()
     };
     let cpu_note = told(|dashboard| {
         let cpu = &dashboard.health.cpu;
@@ -82,42 +79,31 @@ fn Host() -> impl IntoView {
         let disk = &dashboard.health.disk;
         ["history ", &format::size(disk.history_bytes), " · logs ", &format::size(disk.logs_bytes)].concat()
     });
-    let up = move || ui.dashboard.with(|dashboard| uptime(dashboard.health.uptime.system_seconds));
-    let up_note = move || {
-        ui.dashboard.with(|dashboard| {
-            [
-                dashboard.node.hostname.as_str(),
-                " · qd ",
-                &dashboard.node.version,
-                " for ",
-                &uptime(dashboard.health.uptime.process_seconds),
-            ]
-            .concat()
-        })
-    };
+    let up = told(|dashboard| uptime(dashboard.health.uptime.system_seconds));
+    let up_note = told(|dashboard| {
+        let own = uptime(dashboard.health.uptime.process_seconds);
+        [dashboard.node.hostname.as_str(), " · qd ", &dashboard.node.version, " for ", &own].concat()
+    });
+    let cpu = told(|dashboard| percent(dashboard.health.cpu.usage_percent));
+    let memory = told(|dashboard| percent(dashboard.health.memory.usage_percent));
+    let disk = told(|dashboard| percent(dashboard.health.disk.usage_percent));
     view! {
         <dl class="host" aria-label="This host">
-            {figure(
-                "CPU",
-                percent(|dashboard| dashboard.health.cpu.usage_percent),
-                cpu_note.into_any(),
-                Some(view! { <Spark shown=spark(|host| &host.cpu_percent) kind="cpu" /> }.into_any()),
-            )}
-            {figure(
-                "Memory",
-                percent(|dashboard| dashboard.health.memory.usage_percent),
-                memory_note.into_any(),
-                Some(view! { <Spark shown=spark(|host| &host.memory_percent) kind="cpu" /> }.into_any()),
-            )}
-            {figure(
-                "Disk",
-                percent(|dashboard| dashboard.health.disk.usage_percent),
-                disk_note.into_any(),
-                Some(view! { <Spark shown=spark(|host| &host.disk_percent) kind="cpu" /> }.into_any()),
-            )}
-            {figure("Up", up.into_any(), up_note.into_any(), None)}
+            {figure("CPU", cpu, " %", cpu_note, Some(spark(|host| &host.cpu_percent)))}
+            {figure("Memory", memory, " %", memory_note, Some(spark(|host| &host.memory_percent)))}
+            {figure("Disk", disk, " %", disk_note, Some(spark(|host| &host.disk_percent)))}
+            {figure("Up", up, "", up_note, None)}
         </dl>
     }
+    .erase()
+}
+
+fn percent(value: f32) -> String {
+    format::round(f64::from(value)).to_string()
+}
+
+fn uptime(seconds: f64) -> String {
+    format::span(seconds as u64 * 1000)
 }
 
 /// A field that narrows the list by name.
@@ -126,7 +112,7 @@ fn Filter() -> impl IntoView {
     let ui = Ui::get();
     let shown = Memo::new(move |_| ui.filtering.get() || ui.dashboard.with(|dashboard| dashboard.order.len() >= MANY));
     view! {
-        <p class="filter needs-js" hidden=move || !shown.get()>
+        <p class="filter needs-js" hidden=Signal::derive(move || !shown.get())>
             <input
                 id="filter"
                 type="search"
@@ -140,6 +126,7 @@ fn Filter() -> impl IntoView {
             <kbd>"/"</kbd>
         </p>
     }
+    .erase()
 }
 
 /// The apps by layer, layers in the order of their first app.
@@ -177,10 +164,11 @@ fn Layers() -> impl IntoView {
                 })
             />
         </For>
-        <p class="panel empty" hidden=move || !nothing()>
+        <p class="panel empty" hidden=Signal::derive(move || !nothing())>
             {told}
         </p>
     }
+    .erase()
 }
 
 #[component]
@@ -204,6 +192,7 @@ fn Layer(layer: String, names: Memo<Vec<String>>) -> impl IntoView {
             </ul>
         </section>
     }
+    .erase()
 }
 
 fn capital(word: &str) -> String {
@@ -232,14 +221,15 @@ fn News() -> impl IntoView {
     view! {
         <aside class="news" aria-labelledby="news-title">
             <h2 id="news-title">"What happened " <small>{when}</small></h2>
-            <p class="panel empty" hidden=move || news.with(|news| !news.is_empty())>
+            <p class="panel empty" hidden=Signal::derive(move || news.with(|news| !news.is_empty()))>
                 "Nothing yet. Restarts and failures will stand here, each with its reason."
             </p>
-            <ol class="panel events" hidden=move || news.with(Vec::is_empty)>
+            <ol class="panel events" hidden=Signal::derive(move || news.with(Vec::is_empty))>
                 <For each=move || news.get() key=|event| event.id let:event>
-                    <EventLine event />
+                    <EventLine event shape=format::clock_or_day />
                 </For>
             </ol>
         </aside>
     }
+    .erase()
 }

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use crate::client;
+use crate::erased::Erase;
 use crate::ui::Ui;
 
 /// No such address.
@@ -14,6 +15,7 @@ pub(crate) fn NotFound() -> impl IntoView {
             <p>"It may have been renamed. " <a href="/">"Back to the overview"</a></p>
         </section>
     }
+    .erase()
 }
 
 /// No such app.
@@ -25,6 +27,7 @@ pub(crate) fn NoApp(name: String) -> impl IntoView {
             <p>"It was deleted or renamed, or the address has a slip in it. " <a href="/">"Back to the overview"</a></p>
         </section>
     }
+    .erase()
 }
 
 /// It could not be asked for.
@@ -43,4 +46,5 @@ pub(crate) fn Failed(why: String) -> impl IntoView {
             </p>
         </section>
     }
+    .erase()
 }

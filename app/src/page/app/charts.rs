@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use super::Looked;
 use crate::chart::{Frame, LinePlot, Plot, PlotFrame, growth, percentile_95};
 use crate::client;
+use crate::erased::Erase;
 use crate::format;
 use crate::model::{AppMetrics, Event, EventKind, MetricPoint, Time};
 use crate::route::{Range, Route};
@@ -117,7 +118,7 @@ pub(super) fn Charts(name: String, looked: Looked) -> impl IntoView {
             None => (when(time), String::new()),
         })
     };
-    let error = move || metrics.with(|metrics| metrics.as_ref().err().cloned());
+    let error = Signal::derive(move || metrics.with(|metrics| metrics.as_ref().err().cloned()));
     let empty = move || metrics.with(|metrics| metrics.as_ref().is_ok_and(|metrics| metrics.points.is_empty()));
     let range = {
         let name = name.clone();
@@ -135,10 +136,10 @@ pub(super) fn Charts(name: String, looked: Looked) -> impl IntoView {
                     {move || cursor_words().map(|(time, words)| view! { "cursor at " <b>{time}</b> {words} })}
                 </p>
             </div>
-            <p class="error-text" hidden=move || error().is_none()>
+            <p class="error-text" hidden=Signal::derive(move || error.with(Option::is_none))>
                 {error}
             </p>
-            <p class="panel empty" hidden=move || !empty()>
+            <p class="panel empty" hidden=Signal::derive(move || !empty())>
                 "Nothing was measured in this time. Choose a longer one, or wait a moment."
             </p>
             <Chart title="Memory" words=Signal::derive(memory_words)>
@@ -150,6 +151,7 @@ pub(super) fn Charts(name: String, looked: Looked) -> impl IntoView {
             <Times frame />
         </section>
     }
+    .erase()
 }
 
 #[component]
@@ -160,6 +162,7 @@ fn Chart(title: &'static str, words: Signal<String>, children: Children) -> impl
             {children()}
         </section>
     }
+    .erase()
 }
 
 /// The axis of time under all charts.
@@ -180,4 +183,5 @@ fn Times(frame: Memo<Frame>) -> impl IntoView {
             <svg class="canvas">{ticks}</svg>
         </div>
     }
+    .erase()
 }

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::erased::Erase;
 use crate::format;
 use crate::model::{App, ExecMode, Instance};
 use crate::ui::Ui;
@@ -57,7 +58,7 @@ pub(super) fn Details(name: String) -> impl IntoView {
         }
     };
     view! {
-        <section class="details" hidden=move || instances.with(Vec::is_empty)>
+        <section class="details" hidden=Signal::derive(move || instances.with(Vec::is_empty))>
             <h2>"Instances"</h2>
             <div class="panel scrolls">
                 <table>
@@ -81,11 +82,12 @@ pub(super) fn Details(name: String) -> impl IntoView {
                 <dl class="pairs">
                     {move || facts.get().into_iter().map(|(key, value)| pair((key.into(), value))).collect_view()}
                 </dl>
-                <details hidden=move || env.with(|env| env.is_empty())>
+                <details hidden=Signal::derive(move || env.with(|env| env.is_empty()))>
                     <summary>"Its environment"</summary>
                     <dl class="pairs code">{move || env.get().into_iter().map(pair).collect_view()}</dl>
                 </details>
             </div>
         </section>
     }
+    .erase()
 }

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::Looked;
 use crate::component::When;
+use crate::erased::Erase;
 use crate::format;
 use crate::model::{Event, EventKind};
 use crate::route::Route;
@@ -47,12 +48,13 @@ pub(super) fn Runs(name: String, looked: Looked) -> impl IntoView {
     view! {
         <section class="runs" aria-labelledby="runs-title">
             <h2 id="runs-title">"Why it restarted"</h2>
-            <p class="panel empty" hidden=move || runs.with(|runs| !runs.is_empty())>
+            <p class="panel empty" hidden=Signal::derive(move || runs.with(|runs| !runs.is_empty()))>
                 "It has not ended since it is known here."
             </p>
-            <ol class="panel" hidden=move || runs.with(Vec::is_empty)>
+            <ol class="panel" hidden=Signal::derive(move || runs.with(Vec::is_empty))>
                 <For each=move || runs.get() key=|event| event.id children=run />
             </ol>
         </section>
     }
+    .erase()
 }
