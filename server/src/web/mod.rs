@@ -5,6 +5,7 @@ mod html;
 mod login;
 mod pages;
 mod patient;
+mod pour;
 mod render;
 mod router;
 mod serve;

@@ -1,9 +1,8 @@
 //! The accept loops: connections with limits in number, time and memory.
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::io;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +10,16 @@ use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tower::Service;
 
 use super::patient::Patient;
+use super::pour::{is_event_stream, pour};
 use crate::api::Peer;
 
 /// How long the head of a request may take to arrive, and how long an idle connection is kept.
@@ -149,18 +149,28 @@ async fn converse<S>(socket: S, peer: Peer, router: Router, mut stop: watch::Rec
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = hyper::service::service_fn(move |request| answer(router.clone(), peer, request));
+    let (take_over, mut taken) = mpsc::channel(1);
+    let service = hyper::service::service_fn(move |request| answer(router.clone(), peer, take_over.clone(), request));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(Patient::new(socket, STALL_LIMIT)), service);
-    let mut connection = pin!(connection);
+    // In a box, so that a stream that lasts can give the room of it back.
+    let mut connection = Box::new(connection);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = &mut *connection => ended,
+        Some(response) = taken.recv() => {
+            let socket = connection.into_parts().io.into_inner();
+            return pour(socket, response).await;
+        }
         () = stopped(&mut stop) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            std::pin::Pin::new(&mut *connection).graceful_shutdown();
+            tokio::select! {
+                ended = &mut *connection => ended,
+                // A stream that begins now would end at once.
+                Some(_) = taken.recv() => return,
+            }
         }
     };
     if let Err(error) = ended {
@@ -168,9 +178,21 @@ where
     }
 }
 
-async fn answer(mut router: Router, peer: Peer, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+async fn answer(
+    mut router: Router,
+    peer: Peer,
+    take_over: mpsc::Sender<Response<Body>>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let may_last = request.method() != Method::HEAD;
     let mut request = request.map(Body::new);
     request.extensions_mut().insert(peer);
     poll_fn(|context| Service::<Request<Body>>::poll_ready(&mut router, context)).await?;
-    router.call(request).await
+    let response = router.call(request).await?;
+    if may_last && is_event_stream(&response) {
+        // A connection answers one request at a time, so there is room for its answer.
+        let _ = take_over.try_send(response);
+        return pending().await;
+    }
+    Ok(response)
 }

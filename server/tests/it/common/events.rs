@@ -31,21 +31,26 @@ pub(crate) struct EventStream {
     pub(crate) headers: HeaderMap,
     body: Incoming,
     text: String,
+    /// How much of the text is known to hold no end of a message.
+    seen: usize,
 }
 
 impl EventStream {
     pub(crate) fn new(response: Response<Incoming>) -> Self {
         let (head, body) = response.into_parts();
-        Self { status: head.status.as_u16(), headers: head.headers, body, text: String::new() }
+        Self { status: head.status.as_u16(), headers: head.headers, body, text: String::new(), seen: 0 }
     }
 
     /// The next message or comment; none at the end of the stream.
     pub(crate) async fn next(&mut self) -> Option<Message> {
         loop {
-            if let Some(end) = self.text.find("\n\n") {
-                let block: String = self.text.drain(..end + 2).collect();
+            if let Some(end) = self.text[self.seen..].find("\n\n") {
+                let block: String = self.text.drain(..self.seen + end + 2).collect();
+                self.seen = 0;
                 return Some(parse(&block));
             }
+            // Half of an end may be there; the line ends are ASCII, so this is no half of a letter.
+            self.seen = if self.text.ends_with('\n') { self.text.len() - 1 } else { self.text.len() };
             let frame = timeout(PATIENCE, self.body.frame()).await.expect("the stream said nothing for long")?.ok()?;
             self.text.push_str(std::str::from_utf8(frame.data_ref().unwrap()).unwrap());
         }
