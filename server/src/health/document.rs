@@ -68,3 +68,6 @@ fn seconds(from: Time, to: Time) -> f64 {
 fn count(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,8 @@ mod document;
 mod host;
 mod judge;
 mod sampler;
+#[cfg(test)]
+mod testing;
 mod usage;
 
 pub use document::document;

@@ -3,6 +3,7 @@
 mod boot;
 mod command;
 mod daemon;
+mod listeners;
 mod marker;
 mod own;
 mod pidfd;

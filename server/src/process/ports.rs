@@ -1,11 +1,8 @@
-//! Which TCP port a tree of processes listens on (proc_pid_net(5), proc_pid_fd(5)).
+//! Which TCP port a tree of processes listens on (proc_pid_fd(5)).
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 
-/// `TCP_LISTEN` of include/net/tcp_states.h, as `/proc/net/tcp` writes it.
-const LISTEN: &str = "0A";
+use super::listeners::listening;
 
 /// Remembers the ports of trees, because looking through the descriptors of a process is dear: it is done again only when
 /// the listening sockets of the host or the processes of the tree have changed.
@@ -27,13 +24,7 @@ struct Known {
 impl Ports {
     /// Reads the listening sockets of the host.
     pub fn refresh(&mut self) {
-        let mut listening = HashMap::with_capacity(self.listening.len());
-        for path in ["/proc/net/tcp", "/proc/net/tcp6"] {
-            // A kernel without IPv6 has no second file.
-            if let Ok(file) = File::open(path) {
-                read_listening(BufReader::new(file), &mut listening);
-            }
-        }
+        let listening = listening();
         if listening != self.listening {
             self.listening = listening;
             self.changes += 1;
@@ -58,35 +49,6 @@ impl Ports {
     }
 }
 
-/// Listening sockets come before all others (Documentation/networking/proc_net_tcp.rst), so a host with a hundred thousand
-/// connections costs no more than one without.
-fn read_listening(mut file: impl BufRead, found: &mut HashMap<u64, u16>) {
-    let mut line = String::with_capacity(160);
-    let mut next = |line: &mut String| {
-        line.clear();
-        file.read_line(line).is_ok_and(|count| count > 0)
-    };
-    // The first line names the columns.
-    if !next(&mut line) {
-        return;
-    }
-    while next(&mut line) {
-        let Some((inode, port)) = parse_line(&line) else { return };
-        found.insert(inode, port);
-    }
-}
-
-/// Inode and port of a line of `/proc/net/tcp`, if it is of a listening socket.
-fn parse_line(line: &str) -> Option<(u64, u16)> {
-    let mut fields = line.split_ascii_whitespace();
-    let local = fields.nth(1)?;
-    if fields.nth(1)? != LISTEN {
-        return None;
-    }
-    let port = u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()?;
-    Some((fields.nth(5)?.parse().ok()?, port))
-}
-
 /// Inodes of the sockets that a process holds; none if it is gone or we may not see them.
 fn sockets(pid: u32) -> Vec<u64> {
     let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
@@ -99,26 +61,6 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-
-    const HEAD: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
-    const FIRST: &str =
-        "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12345 1 0000 100 0 0 10 0\n";
-
-    fn listening(text: &str) -> HashMap<u64, u16> {
-        let mut found = HashMap::new();
-        read_listening(text.as_bytes(), &mut found);
-        found
-    }
-
-    #[test]
-    fn lines_of_the_kernel() {
-        let six = FIRST.replace("0100007F:1F90", "00000000000000000000000001000000:0050").replace("12345", "7");
-        let connected = FIRST.replace(" 0A ", " 01 ").replace("12345", "8");
-        assert_eq!(listening(&format!("{HEAD}{FIRST}{six}{connected}")), HashMap::from([(12345, 8080), (7, 80)]));
-        assert_eq!(listening(HEAD), HashMap::new());
-        assert_eq!(listening(""), HashMap::new());
-        assert_eq!(listening(&format!("{HEAD}torn")), HashMap::new());
-    }
 
     fn port(listener: &TcpListener) -> u16 {
         listener.local_addr().unwrap().port()
