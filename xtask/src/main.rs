@@ -1,5 +1,6 @@
 //! `cargo xtask …`: builds, runs, tests and measures Quarterdeck. It needs Rust, Node and a package manager, and gets the rest.
 
+mod bench;
 mod build;
 mod demo;
 mod dev;
@@ -19,6 +20,7 @@ usage: cargo xtask COMMAND
   demo              builds, and runs the nine services of examples/translation-stack
   dev               runs them too, and builds anew when a file changes; the services go on running
   test [PART …]     format, lints, tests, tests in the browser; PART: fmt, clippy, unit, e2e
+  bench             measures against PM2 and supervisord, which it installs into target/bench
 ";
 
 fn main() -> ExitCode {
@@ -38,6 +40,8 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["build", "--debug"] => build::build(build::Kind::Debug).map(|_| ExitCode::SUCCESS),
         ["demo", rest @ ..] => demo::demo(rest),
         ["dev"] => dev::dev(),
+        ["bench"] => bench::bench(),
+        ["bench-app", words @ ..] => bench::run_app(words).map(|()| ExitCode::SUCCESS),
         ["test", parts @ ..] => test::test(parts),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");

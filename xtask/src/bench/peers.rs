@@ -1,0 +1,39 @@
+//! Gets those that Quarterdeck is compared with, into `target/bench`.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use super::supervisor::Supervisor;
+use crate::tools::{output, run, say};
+
+const PM2: &str = "7.0.4";
+const SUPERVISOR: &str = "4.3.0";
+
+pub(super) fn pm2(folder: &Path) -> Result<Supervisor> {
+    let folder = folder.join("pm2");
+    let module = folder.join("node_modules/pm2");
+    if !module.join("package.json").exists() {
+        say(&format!("installing PM2 {PM2} from npm"));
+        std::fs::create_dir_all(&folder)?;
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--no-save", "--prefix"]).arg(&folder).arg(format!("pm2@{PM2}"));
+        run(&mut npm).context("PM2 could not be had from npm")?;
+    }
+    Ok(Supervisor::Pm2 { module, version: PM2 })
+}
+
+pub(super) fn supervisord(folder: &Path) -> Result<Supervisor> {
+    let folder = folder.join("supervisord");
+    let program = folder.join("bin/supervisord");
+    if output(&program, &["--version"]).is_none() {
+        say(&format!("installing supervisord {SUPERVISOR} from PyPI"));
+        run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))
+            .context("supervisord needs Python with venv")?;
+        let mut pip = Command::new(folder.join("bin/pip"));
+        pip.args(["install", "--quiet", "--disable-pip-version-check", &format!("supervisor=={SUPERVISOR}"), "setuptools<80"]);
+        run(&mut pip).context("supervisord could not be had from PyPI")?;
+    }
+    Ok(Supervisor::Supervisord { program, version: SUPERVISOR })
+}
