@@ -208,6 +208,11 @@ impl Dashboard {
                         app.state =
                             app.instances.iter().map(|one| one.state).max_by_key(|state| badness(*state)).unwrap_or(app.state);
                         app.reason = app.instances.iter().find(|one| one.state == app.state).and_then(|one| one.reason.clone());
+                        app.wanted = match (event.kind, event.state) {
+                            (EventKind::Start, _) => true,
+                            (_, Some(State::Stopped)) if event.cause == Cause::Request => false,
+                            _ => app.wanted,
+                        };
                         self.put(app);
                     }
                 }
@@ -271,19 +276,17 @@ fn update(row: &mut Row, part: &Component, last: Time, now: Time, again: bool) {
     }
 }
 
-/// A new point each [`Overview::TREND_STEP_MS`]; between them the last one follows the figure.
+/// A new point each [`Overview::TREND_STEP_MS`]. Between them nothing moves: the figure itself stands beside the line.
 fn extend(points: &mut Vec<Option<f32>>, value: Option<f32>, last: Time, now: Time) {
     let step = Overview::TREND_STEP_MS as i64;
     let steps = (now.0 / step - last.0 / step).clamp(0, Overview::TREND_POINTS as i64);
-    match points.last_mut() {
-        Some(point) if steps == 0 => *point = value,
-        _ => {
-            for _ in 1..steps {
-                push(points, None, Overview::TREND_POINTS);
-            }
-            push(points, value, Overview::TREND_POINTS);
-        }
+    if steps == 0 && !points.is_empty() {
+        return;
     }
+    for _ in 1..steps {
+        push(points, None, Overview::TREND_POINTS);
+    }
+    push(points, value, Overview::TREND_POINTS);
 }
 
 fn push<T>(items: &mut Vec<T>, item: T, limit: usize) {

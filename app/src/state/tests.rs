@@ -32,6 +32,17 @@ fn an_event_replaces_its_instance_and_nothing_else() {
 }
 
 #[test]
+fn what_was_stopped_on_request_is_not_down() {
+    let mut it = dashboard();
+    let stopped = Event { state: Some(State::Stopped), ..Event::new(NOW, EventKind::Stopped, Cause::Request, "stopped by ana") };
+    it.apply(event(Event { id: 11, app: Some("a".into()), index: Some(0), ..stopped }, State::Stopped));
+    assert_eq!(it.row("a").map(|row| (row.app.wanted, row.down_since)), Some((false, None)));
+    let started = Event { state: Some(State::Online), ..Event::new(NOW, EventKind::Start, Cause::Request, "started by ana") };
+    it.apply(event(Event { id: 12, app: Some("a".into()), index: Some(0), ..started }, State::Online));
+    assert_eq!(it.row("a").map(|row| row.app.wanted), Some(true));
+}
+
+#[test]
 fn old_events_are_listed_and_change_nothing() {
     let mut it = dashboard();
     it.apply(event(crash(7, "a", NOW), State::Errored));
@@ -66,7 +77,7 @@ fn figures_go_into_the_spark_lines() {
     assert_eq!(row.memory_mb, Some(60.0));
     assert_eq!(
         row.trend.memory_mb,
-        [Some(52.0), Some(54.0), None, None, Some(60.0)],
+        [Some(50.0), Some(54.0), None, None, Some(60.0)],
         "a point each 10 s, a gap where nothing came"
     );
     assert_eq!(row.app.instances[0].port, Some(8080));
