@@ -156,12 +156,15 @@ fn detail(rows: &[&Row], running: usize, now: Time) -> Vec<Piece> {
     }
     let critical: Vec<_> = rows.iter().filter(|row| is_bad(row) && row.app.critical).copied().collect();
     let minor: Vec<_> = rows.iter().filter(|row| is_bad(row) && !row.app.critical).copied().collect();
+    let rests = |row: &&Row| row.app.critical && status(row).0 == Tone::Quiet;
+    let rests_critical = rows.iter().any(|row| rests(&row));
     let mut pieces = Vec::new();
     match (critical.as_slice(), minor.as_slice()) {
         ([], []) => {}
         ([], minor) => {
             name_all(&mut pieces, minor);
-            pieces.push(text(been(minor, now) + "; nothing critical is affected."));
+            let calm = if rests_critical { "." } else { "; nothing critical is affected." };
+            pieces.push(text(been(minor, now) + calm));
         }
         (critical, minor) => {
             name_all(&mut pieces, critical);
@@ -174,6 +177,16 @@ fn detail(rows: &[&Row], running: usize, now: Time) -> Vec<Piece> {
         }
     }
     if !pieces.is_empty() {
+        let resting: Vec<_> = rows.iter().copied().filter(rests).collect();
+        if !resting.is_empty() {
+            pieces.push(text(" "));
+            name_all(&mut pieces, &resting);
+            pieces.push(text(if resting.len() == 1 {
+                ", which is critical, was stopped on purpose."
+            } else {
+                ", which are critical, were stopped on purpose."
+            }));
+        }
         return pieces;
     }
     let unsteady: Vec<_> = rows.iter().filter(|row| status(row).0 == Tone::Warn).copied().collect();
@@ -182,7 +195,11 @@ fn detail(rows: &[&Row], running: usize, now: Time) -> Vec<Piece> {
     for (some, one, many) in [
         (busy, " is on its way.", " are on their way."),
         (unsteady, " is unsteady: look at why it restarts.", " are unsteady: look at why they restart."),
-        (resting, " was stopped on purpose.", " were stopped on purpose."),
+        (
+            resting,
+            if rests_critical { ", which is critical, was stopped on purpose." } else { " was stopped on purpose." },
+            " were stopped on purpose.",
+        ),
     ] {
         if !some.is_empty() {
             if !pieces.is_empty() {
@@ -231,10 +248,13 @@ fn been(rows: &[&Row], now: Time) -> String {
     }
 }
 
-/// Is it worth a line in "what happened"? A request is told once, by what it led to.
+/// What is worth a line in "what happened", of events that are sorted by their number, newest first.
+/// What was asked for is told once, by what it led to.
 #[must_use]
-pub fn is_news(event: &Event) -> bool {
-    match event.kind {
+pub fn news(events: &[Event]) -> Vec<&Event> {
+    let before =
+        |at: usize, event: &Event| events.iter().skip(at + 1).find(|older| older.app == event.app && older.index == event.index);
+    let is_news = |(at, event): &(usize, &Event)| match event.kind {
         EventKind::Exit
         | EventKind::SpawnFailed
         | EventKind::Errored
@@ -243,9 +263,11 @@ pub fn is_news(event: &Event) -> bool {
         | EventKind::Deleted
         | EventKind::Changed
         | EventKind::Node => true,
-        EventKind::Start => event.actor.is_some() && !event.message.starts_with("re"),
+        // That a restart was asked for is said by the end of the run before it.
+        EventKind::Start => event.actor.is_some() && before(*at, event).is_none_or(|older| older.kind != EventKind::Exit),
         EventKind::Added | EventKind::Online | EventKind::Stopping | EventKind::Stopped | EventKind::BackingOff => false,
-    }
+    };
+    events.iter().enumerate().filter(is_news).map(|(_, event)| event).collect()
 }
 
 /// How an event is to be shown.

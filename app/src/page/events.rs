@@ -24,12 +24,11 @@ pub(crate) fn EventsPage() -> impl IntoView {
         let zone = ui.zone.get();
         let now = zone.at(ui.dashboard.with(|dashboard| dashboard.time()));
         let live = ui.dashboard.with(|dashboard| dashboard.events.clone());
-        let mut all: Vec<Event> =
-            older.with_value(|older| older.iter().chain(live.iter()).filter(|event| words::is_news(event)).cloned().collect());
+        let mut all: Vec<Event> = older.with_value(|older| older.iter().chain(live.iter()).cloned().collect());
         all.sort_by_key(|event| std::cmp::Reverse(event.id));
         all.dedup_by_key(|event| event.id);
         let mut days: Vec<(String, Vec<Event>)> = Vec::new();
-        for event in all {
+        for event in words::news(&all).into_iter().cloned() {
             let day = format::day(zone.at(event.time), now);
             match days.last_mut() {
                 Some((last, events)) if *last == day => events.push(event),

@@ -206,7 +206,7 @@ fn News() -> impl IntoView {
     let ui = Ui::get();
     let news = Memo::new(move |_| {
         let events = ui.dashboard.with(|dashboard| dashboard.events.clone());
-        events.iter().filter(|event| words::is_news(event)).take(NEWS).cloned().collect::<Vec<Event>>()
+        words::news(&events).into_iter().take(NEWS).cloned().collect::<Vec<Event>>()
     });
     let when = move || {
         let zone = ui.zone.get();
