@@ -157,7 +157,7 @@ fn detail(rows: &[&Row], running: usize, now: Time) -> Vec<Piece> {
     let critical: Vec<_> = rows.iter().filter(|row| is_bad(row) && row.app.critical).copied().collect();
     let minor: Vec<_> = rows.iter().filter(|row| is_bad(row) && !row.app.critical).copied().collect();
     let rests = |row: &&Row| row.app.critical && status(row).0 == Tone::Quiet;
-    let rests_critical = rows.iter().any(|row| rests(&row));
+    let rests_critical = rows.iter().any(rests);
     let mut pieces = Vec::new();
     match (critical.as_slice(), minor.as_slice()) {
         ([], []) => {}
