@@ -104,6 +104,11 @@ export class Deck {
     }
   }
 
+  /** Stops the supervisor as a machine that hangs does, or lets it go on. */
+  freeze(frozen: boolean): void {
+    this.process?.kill(frozen ? "SIGSTOP" : "SIGCONT");
+  }
+
   /** Ends everything. */
   async close(): Promise<void> {
     await this.end("SIGTERM");

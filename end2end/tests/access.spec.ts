@@ -20,10 +20,12 @@ for (const colorScheme of ["light", "dark"] as const) {
       });
     }
 
-    test("axe finds nothing in what lies over the page", async ({ page, overview }) => {
-      await overview.openMenu("gateway-3333");
+    test("axe finds nothing in what lies over the page", async ({ page }) => {
+      await open(page, "/apps/gateway-3333");
+      await page.getByRole("button", { name: "More actions for gateway-3333" }).click();
       await expectClean(page);
-      await overview.button("Stop", "gateway-3333").click();
+      await page.keyboard.press("Escape");
+      await page.getByRole("button", { name: "Stop gateway-3333" }).click();
       await expectClean(page);
       await page.getByRole("button", { name: "Leave it running" }).click();
       await page.keyboard.press("Control+k");

@@ -27,7 +27,7 @@ test("four figures of the host", async ({ page, overview }) => {
   await expect(overview.headline).toBeVisible();
 });
 
-test("the services stand by layer, each with its state, its use and one action", async ({ overview }) => {
+test("the services stand by layer, each with its state, its use and one action", async ({ overview, isMobile }) => {
   const layers = { Core: 2, Monitoring: 5, Gateways: 2 };
   for (const [name, count] of Object.entries(layers)) {
     await expect(overview.layer(name).locator("[data-app]")).toHaveCount(count);
@@ -37,9 +37,10 @@ test("the services stand by layer, each with its state, its use and one action",
     const row = overview.row(name);
     await expect(row).toContainText(/Running|Unsteady/);
     await expect(row.locator(".memory").first()).toHaveText(/Memory \d+ MB/);
-    await expect(overview.button("Restart", name)).toBeVisible();
+    // A small screen has the actions in the page of the service.
+    if (!isMobile) await expect(overview.button("Restart", name)).toBeVisible();
   }
-  await expect(overview.button("Start", "cloudflared")).toBeVisible();
+  if (!isMobile) await expect(overview.button("Start", "cloudflared")).toBeVisible();
 });
 
 test("a row that needs attention says why", async ({ overview }) => {

@@ -52,9 +52,14 @@ test("a lost connection is told within 5 seconds and comes back by itself", asyn
     await expect(link(page)).toHaveText("reconnecting…", { timeout: 5000 });
     await deck.start();
     await expect(link(page)).toHaveText("live", { timeout: 20_000 });
+    deck.freeze(true);
+    await expect(link(page)).toHaveText("reconnecting…", { timeout: 5000 });
+    deck.freeze(false);
+    await expect(link(page)).toHaveText("live", { timeout: 20_000 });
     await expect(page.getByRole("heading", { level: 1 })).toHaveText("Both services are running.");
     await expectNoReload(page);
   } finally {
+    deck.freeze(false);
     await context.close();
     await deck.close();
   }

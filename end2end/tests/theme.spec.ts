@@ -5,7 +5,7 @@ const ground = (page: Page) =>
   page.evaluate(() => {
     const probe = document.createElement("canvas").getContext("2d");
     if (!probe) throw new Error("no canvas");
-    probe.fillStyle = getComputedStyle(document.body).backgroundColor;
+    probe.fillStyle = getComputedStyle(document.documentElement).backgroundColor;
     probe.fillRect(0, 0, 1, 1);
     return Math.max(...probe.getImageData(0, 0, 1, 1).data.slice(0, 3));
   });
