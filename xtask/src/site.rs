@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result, anyhow};
 use lightningcss::bundler::{Bundler, FileProvider};
@@ -37,17 +38,30 @@ pub(crate) fn build() -> Result<()> {
     files.extend(public()?);
     say("compressing");
     let mut kept = Vec::new();
+    let mut are_others = false;
     for (name, bytes) in &files {
         let path = site.join(name);
         let packed = site.join(format!("{}.br", name.display()));
-        if write_if_changed(&path, bytes)? || !packed.exists() {
-            write_if_changed(&packed, &compress(bytes)?)?;
+        are_others |= !packed.exists();
+        // A file that is as it should be is left alone, so that cargo does not build the server again for it.
+        if !packed.exists() || !fs::read(&path).is_ok_and(|old| old == *bytes) {
+            // In this order: where the second is not reached, both are written the next time.
+            write(&packed, &compress(bytes)?)?;
+            write(&path, bytes)?;
         }
         let size = fs::metadata(&packed)?.len();
         eprintln!("    {:<28} {:>8.1} kB  {:>7.1} kB compressed", name.display(), bytes.len() as f64 / 1e3, size as f64 / 1e3);
         kept.extend([path, packed]);
     }
-    remove_others(&site, &kept)
+    are_others |= remove_others(&site, &kept)?;
+    if are_others { embed_anew() } else { Ok(()) }
+}
+
+/// Cargo sees when an embedded file changes, but not that there are others than before, as after the first build of the site.
+fn embed_anew() -> Result<()> {
+    let path = root().join("server/src/web/assets.rs");
+    let file = fs::File::options().append(true).open(&path).with_context(|| format!("failed to open {}", path.display()))?;
+    Ok(file.set_modified(SystemTime::now())?)
 }
 
 fn compile() -> Result<PathBuf> {
@@ -102,26 +116,24 @@ fn compress(bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(packed)
 }
 
-/// Leaves a file alone that is as it should be, so that cargo does not build the server again for it.
-fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<bool> {
-    if fs::read(path).is_ok_and(|old| old == bytes) {
-        return Ok(false);
-    }
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(path, bytes).with_context(|| format!("failed to write {}", path.display()))?;
-    Ok(true)
+    fs::write(path, bytes).with_context(|| format!("failed to write {}", path.display()))
 }
 
-fn remove_others(folder: &Path, kept: &[PathBuf]) -> Result<()> {
+/// Removes what is not in `kept`; tells whether there was any.
+fn remove_others(folder: &Path, kept: &[PathBuf]) -> Result<bool> {
+    let mut any = false;
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            remove_others(&path, kept)?;
+            any |= remove_others(&path, kept)?;
         } else if !kept.contains(&path) {
             fs::remove_file(&path)?;
+            any = true;
         }
     }
-    Ok(())
+    Ok(any)
 }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::ApiError;
 
-/// `cargo xtask site` writes the folder; without it the program builds all the same and has no files.
+/// `cargo xtask build` writes the folder; without it the program builds all the same and has no files.
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/../target/site"]
 #[allow_missing = true]
