@@ -10,8 +10,8 @@ use crate::tools::{output, root};
 /// Ports of another stack, of the demo for instance, stay free.
 const PORT_SHIFT: &str = "20000";
 
-/// The apps of `examples/translation-stack`, writing their logs to `logs`. PM2 starts nothing of a file that names a
-/// program which is not there; cloudflared is therefore replaced by a program that only waits.
+/// The apps of `examples/translation-stack`, writing their logs to `logs`. For cloudflared, which few machines have, a program
+/// stands in that only waits: each supervisor then has nine that run.
 pub(super) fn nine_services(logs: &Path) -> Result<Vec<Value>> {
     let file = root().join("examples/translation-stack/ecosystem.config.js");
     let folder = file.parent().context("the example has no folder")?;
