@@ -1,5 +1,6 @@
 //! Builds everything and runs the nine services.
 
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -23,8 +24,9 @@ pub(crate) fn demo(rest: &[&str]) -> Result<ExitCode> {
         std::fs::remove_dir_all(&home).context("failed to remove the home of the last demo")?;
     }
     say("starting the nine services of examples/translation-stack; Ctrl-C ends them all");
-    let status = serve(&binary, &listen).args(rest).status().with_context(|| format!("failed to run {}", binary.display()))?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    // In our place: what ends us ends qd, and the prompt comes back when all services have ended.
+    let error = serve(&binary, &listen).args(rest).exec();
+    Err(error).with_context(|| format!("failed to run {}", binary.display()))
 }
 
 /// The home of the demo.
