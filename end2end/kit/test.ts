@@ -137,7 +137,7 @@ export class Overview {
 /** What the API says about an app. */
 export interface AppAnswer {
   state: string;
-  instances: { pid: number | null; restarts: number }[];
+  instances: { pid: number | null; restarts: number; memory_bytes: number }[];
 }
 
 export async function app(page: Page, name: string): Promise<AppAnswer> {

@@ -54,7 +54,7 @@ for (const colorScheme of ["light", "dark"] as const) {
   });
 }
 
-test("the focus is seen", async ({ page, overview }) => {
+test("the focus is seen @desktop", async ({ page, overview }) => {
   await overview.row("gateway-3333").getByRole("link").focus();
   await page.keyboard.press("Tab");
   const seen = await page.evaluate(() => {

@@ -1,4 +1,4 @@
-import { expect, link, mark, expectNoReload, open, pid, test } from "../kit/test.ts";
+import { app, expect, link, mark, expectNoReload, open, pid, test } from "../kit/test.ts";
 
 const RANGES = { "15 m": "15m", "1 h": "1h", "6 h": "6h", "24 h": "24h", "7 d": "7d", "30 d": "30d" };
 
@@ -55,11 +55,15 @@ test("the log follows what is written", async ({ page, deck }) => {
   await expect(lines).toContainText("ari-gstreamer listens on");
   await deck.trouble("ari-gstreamer", "flood?lines=7");
   await expect(lines).toContainText("flood line 7 of 7");
+  // On a small screen the log stands below the charts.
+  await lines.scrollIntoViewIfNeeded();
   await expect(lines.getByRole("listitem").last()).toBeInViewport({ ratio: 0 });
   await expectNoReload(page);
 });
 
 test("why it restarted: cause, length, exit and last lines", async ({ page, deck }) => {
+  // The peak of a run is known once it was measured.
+  await expect.poll(async () => (await app(page, "monitoring-bridge")).instances[0]?.memory_bytes).toBeGreaterThan(0);
   await deck.trouble("monitoring-bridge", "crash");
   await open(page, "/apps/monitoring-bridge");
   const run = page.getByRole("region", { name: "Why it restarted" }).getByRole("listitem").first();
