@@ -20,7 +20,7 @@ usage: cargo xtask COMMAND
   demo              builds, and runs the nine services of examples/translation-stack
   dev               runs them too, and builds anew when a file changes; the services go on running
   test [PART …]     format, lints, tests, tests in the browser; PART: fmt, clippy, unit, e2e
-  bench             measures against PM2 and supervisord, which it installs into target/bench
+  bench [PART …]    measures against PM2 and supervisord, installed into target/bench; PART: rest, deaths, logs
 ";
 
 fn main() -> ExitCode {
@@ -40,7 +40,7 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["build", "--debug"] => build::build(build::Kind::Debug).map(|_| ExitCode::SUCCESS),
         ["demo", rest @ ..] => demo::demo(rest),
         ["dev"] => dev::dev(),
-        ["bench"] => bench::bench(),
+        ["bench", parts @ ..] => bench::bench(parts),
         ["bench-app", words @ ..] => bench::run_app(words).map(|()| ExitCode::SUCCESS),
         ["test", parts @ ..] => test::test(parts),
         ["help" | "--help" | "-h"] | [] => {

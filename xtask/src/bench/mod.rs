@@ -14,7 +14,7 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use self::supervisor::Supervisor;
 use self::table::Table;
@@ -23,8 +23,17 @@ use crate::tools::{say, target};
 
 pub(crate) use self::app::run as run_app;
 
-/// Measures all, and prints a table that can be pasted into a document. `$QD_BIN` names a binary that was built before.
-pub(crate) fn bench() -> Result<ExitCode> {
+/// One part of what is measured, by the word that chooses it.
+type Measure = (&'static str, fn(&Supervisor, &Path, Take<'_>) -> Result<()>);
+
+const MEASURES: [Measure; 3] = [("rest", nine_services), ("deaths", deaths::measure), ("logs", logs::measure)];
+
+/// Measures what `words` name, all if there are none, and prints a table that can be pasted into a document. `$QD_BIN` names a binary that was built before.
+pub(crate) fn bench(words: &[&str]) -> Result<ExitCode> {
+    let known = MEASURES.map(|(word, _)| word);
+    if let Some(word) = words.iter().find(|word| !known.contains(word)) {
+        bail!("`{word}` is not measured; there are: {}", known.join(", "));
+    }
     let qd = std::env::var_os("QD_BIN").map_or_else(|| build(Kind::Release), |path| Ok(path.into()))?;
     let folder = target().join("bench");
     fs::create_dir_all(&folder)?;
@@ -43,7 +52,7 @@ pub(crate) fn bench() -> Result<ExitCode> {
         }
         fs::create_dir_all(&place)?;
         // What one cannot do is said, and the others are measured all the same.
-        for measure in [nine_services, deaths::measure, logs::measure] {
+        for (_, measure) in MEASURES.iter().filter(|(word, _)| words.is_empty() || words.contains(word)) {
             if let Err(error) = measure(supervisor, &place, &mut |row, value| table.set(column, row, value)) {
                 say(&format!("{}: {error:#}", supervisor.name()));
             }

@@ -60,7 +60,8 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "| measured | {} |", self.titles.join(" | "))?;
         writeln!(f, "| --- |{}", " ---: |".repeat(self.titles.len()))?;
-        for (row, label, unit, digits) in ROWS {
+        let is_measured = |row: Row| self.values.iter().any(|values| values[row as usize].is_some());
+        for (row, label, unit, digits) in ROWS.into_iter().filter(|(row, ..)| is_measured(*row)) {
             let cells: Vec<_> = (0..self.titles.len()).map(|column| self.cell(column, row, digits)).collect();
             writeln!(f, "| {label} ({unit}) | {} |", cells.join(" | "))?;
         }
@@ -81,6 +82,7 @@ mod tests {
         let text = table.to_string();
         assert!(text.contains("| own memory at rest (PSS) (MB) | 20.0 | 50.0 (× 2.50) |"), "{text}");
         assert!(text.contains("| of these lost (lines) | – | 3 |"), "{text}");
+        assert!(!text.contains("the same, slowest"), "a row that nobody has is left out: {text}");
     }
 
     #[test]
