@@ -123,7 +123,7 @@ fn summary(line: &str) -> Option<(u64, u64)> {
 fn end_to_end(tally: &mut Tally) {
     say("the binary, for the tests in the browser");
     let ready = || -> Result<_> {
-        let binary = build(Kind::Release)?;
+        let binary = build(Kind::Debug)?;
         need_node_packages()?;
         Ok((binary, need_chromium()?))
     };
