@@ -40,9 +40,10 @@ pub(crate) fn shell(data: PageData, options: &ShellOptions, nonce: &str) -> Stri
     )
 }
 
-/// JSON that no parser of HTML takes for markup (`<` ends a script element as `</script`, opens a comment as `<!--`).
+/// JSON that no parser of HTML takes for markup (`<` ends a script element as `</script`, opens a comment as `<!--`), and in
+/// which nothing that looks for links takes the path of a script for one.
 fn inert_json(data: &PageData) -> String {
-    serde_json::to_string(data).unwrap_or_else(|_| "null".into()).replace('<', "\\u003c")
+    serde_json::to_string(data).unwrap_or_else(|_| "null".into()).replace('<', "\\u003c").replace('/', "\\/")
 }
 
 fn escape(text: &str) -> String {
