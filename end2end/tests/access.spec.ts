@@ -32,6 +32,7 @@ for (const colorScheme of ["light", "dark"] as const) {
       await expect(page.getByRole("dialog", { name: "Find or do anything" })).toBeVisible();
       await expectClean(page);
       await page.keyboard.press("Escape");
+      await expect(page.getByRole("dialog", { name: "Find or do anything" })).toBeHidden();
       await page.keyboard.press("?");
       await expect(page.getByRole("dialog", { name: "Keys" })).toBeVisible();
       await expectClean(page);
