@@ -134,11 +134,10 @@ impl Place {
         Ok(id)
     }
 
-    /// The socket of the command line. One that an earlier run left behind is replaced: the lock says that nobody uses it.
+    /// The socket of the command line.
     fn socket(&self) -> Result<UnixListener, Failure> {
         let path = self.run.join("qd.sock");
-        let _ = std::fs::remove_file(&path);
-        UnixListener::bind(&path).map_err(|error| {
+        web::listen_unix(&path).map_err(|error| {
             failed(
                 &format!(
                     "the socket {} cannot be made; a path may have 107 bytes at most, name a shorter --home",

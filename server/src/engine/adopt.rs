@@ -82,17 +82,19 @@ impl Survivors {
             return (rests.map_or(Beginning::Fresh, Beginning::Rests), restarts);
         };
         self.claimed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(marker.clone());
-        let main = identity.filter(|one| one.marker == marker).and_then(|one| one.pid);
-        let leader = self.leaders.get(&marker).filter(|leader| main.is_none_or(|pid| pid == leader.pid));
+        let known = identity.filter(|one| one.marker == marker);
+        let main = known.and_then(|one| Some((one.pid?, one.start_ticks?)));
+        let leader = self.leaders.get(&marker).filter(|leader| main.is_none_or(|(pid, _)| pid == leader.pid));
         if let Some(leader) = leader
             && let Ok(pidfd) = PidFd::open(leader.pid)
             // The handle was opened by number: only now is it certain that it means the same process.
             && process::start_time(leader.pid) == Some(leader.start_ticks)
         {
-            let started_at = process::ticks_to_time(leader.start_ticks);
+            let noted = known.and_then(|one| one.started_at);
+            let started_at = noted.unwrap_or_else(|| process::ticks_to_time(leader.start_ticks));
             return (Beginning::TakenBack { pidfd, start_ticks: leader.start_ticks, started_at, marker }, restarts);
         }
-        (Beginning::Lost { marker, pid: main }, restarts)
+        (Beginning::Lost { marker, main }, restarts)
     }
 
     /// The marker of the run that was last known to run, or of the newest that lives.

@@ -167,12 +167,6 @@ impl Board {
         inner.last_id
     }
 
-    /// The newest events, newest first.
-    #[must_use]
-    pub fn recent(&self, count: usize) -> Vec<Event> {
-        self.lock().recent.iter().rev().take(count).map(|told| told.value.event.clone()).collect()
-    }
-
     /// Number of the latest event.
     #[must_use]
     pub fn last_id(&self) -> u64 {

@@ -67,8 +67,9 @@ impl Engine {
             }
             if wanted {
                 self.board().with_app(&name, |app| app.wanted = true);
-                if let Some(entry) = self.apps().iter_mut().find(|entry| entry.name == name) {
+                if let Some(entry) = self.apps().iter_mut().find(|entry| entry.name == name && !entry.wanted) {
                     entry.wanted = true;
+                    added.push(self.record(entry));
                 }
                 let why = Why::plain(Cause::Restart);
                 coming.extend(self.slots(&name).iter().map(|slot| ask(slot, Input::Start(why.clone()), Goal::Up)));

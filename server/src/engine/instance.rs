@@ -57,7 +57,7 @@ pub(super) enum Beginning {
     /// With a process that an earlier supervisor started.
     TakenBack { pidfd: PidFd, start_ticks: u64, started_at: Time, marker: String },
     /// With the knowledge that its process is gone; the marker finds what it left behind.
-    Lost { marker: String, pid: Option<u32> },
+    Lost { marker: String, main: Option<(u32, u64)> },
     /// Resting by its policy.
     Rests(Rest),
 }
@@ -141,9 +141,9 @@ impl Actor {
                     Err(error) => tracing::error!(app = %spec.name, pid, %error, "failed to watch a process that runs"),
                 }
             }
-            Beginning::Lost { marker, pid } => {
+            Beginning::Lost { marker, main } => {
                 self.marker = marker;
-                self.leader = pid.map(|pid| (pid, 0));
+                self.leader = main;
                 let leftovers = !self.members().is_empty();
                 self.step(Input::Lost { leftovers });
             }

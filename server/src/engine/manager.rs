@@ -279,12 +279,6 @@ impl Engine {
         Ok(())
     }
 
-    /// The latest definition of an app.
-    #[must_use]
-    pub fn spec(&self, name: &str) -> Option<Arc<AppSpec>> {
-        self.apps().iter().find(|entry| entry.name == name).map(|entry| entry.cell.latest())
-    }
-
     /// The definition that its processes run with.
     #[must_use]
     pub fn running_spec(&self, name: &str) -> Option<Arc<AppSpec>> {
@@ -311,12 +305,6 @@ impl Engine {
             let why = Why { cause: Cause::MemoryLimit, actor: None, detail: Some(detail) };
             let _ = slot.actor.send(Message::Note(Input::Restart(why)));
         }
-    }
-
-    /// The value of the marker of each instance that runs: what its processes carry in their environment.
-    #[must_use]
-    pub fn marker_prefix(&self) -> String {
-        self.0.shared.marker_prefix()
     }
 
     /// Stops every app in order, and leaves them wanted: they run again when qd comes back.

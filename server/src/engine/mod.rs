@@ -22,4 +22,3 @@ pub use journal::Journal;
 pub use machine::{Ended, Input, Machine, Mono, Why};
 pub use manager::{Engine, Options};
 pub use store::Store;
-pub use words::duration as duration_in_words;

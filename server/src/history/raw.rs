@@ -1,5 +1,5 @@
 //! Every sample, as a row of bytes for each series and minute: differences are small numbers, and small numbers take one
-//! byte. Measured: about 3 bytes for each value at a tick of 2 s, what SQLite adds included.
+//! byte. A test holds it below 6 bytes for each value at a tick of 2 s, what SQLite adds included.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
