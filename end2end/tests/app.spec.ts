@@ -7,7 +7,7 @@ test("the head says what it is and how it stands", async ({ page }) => {
   await expect(page).toHaveTitle("gateway-3333 · Quarterdeck");
   const main = page.getByRole("main");
   await expect(main).toContainText(`pid ${await pid(page, "gateway-3333")}`);
-  await expect(main).toContainText("gateway-3333.js");
+  await expect(main).toContainText("node gateway-3333.js");
   await expect(main).toContainText(/port \d+/);
 });
 

@@ -96,6 +96,17 @@ pub struct Done {
     pub message: String,
 }
 
+/// Why definitions are handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intake {
+    /// A config file was read again: what was stopped stays so, and a change counts from the next start.
+    Reread,
+    /// A person wants all of them to run. The environment that comes along is only for apps that are new.
+    Run,
+    /// The same, and known apps take the environment as well, from their next start.
+    RunWithEnvironment,
+}
+
 /// What became of an app that was handed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -178,7 +189,7 @@ pub trait Control: Send + Sync + 'static {
     ///
     /// # Errors
     /// Nothing is taken if one cannot be.
-    async fn apply(&self, specs: Vec<AppSpec>, by: &Actor) -> Result<Vec<(String, Applied)>, Refusal>;
+    async fn apply(&self, specs: Vec<AppSpec>, intake: Intake, by: &Actor) -> Result<Vec<(String, Applied)>, Refusal>;
     /// Stops an app and forgets it.
     ///
     /// # Errors

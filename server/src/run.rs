@@ -17,7 +17,7 @@ use crate::api;
 use crate::auth::{self, Auth};
 use crate::cli::{Failure, ServeOptions};
 use crate::config::{self, ConfigErrors, LoadOptions, Settings};
-use crate::control::Actor;
+use crate::control::{Actor, Intake};
 use crate::engine::{Board, Engine, Journal, Options, Store};
 use crate::health::Sampler;
 use crate::history::{self, History, Notify, State};
@@ -249,7 +249,7 @@ impl Running {
         let records = self.records;
         let mut beginning = tokio::spawn(async move {
             engine.restore(records).await;
-            if let Err(error) = engine.apply(loaded.specs, false, &config_file()).await {
+            if let Err(error) = engine.apply(loaded.specs, Intake::Reread, &config_file()).await {
                 engine.node_event(&error.to_string());
             }
         });
@@ -336,7 +336,7 @@ async fn reload(engine: &Engine, file: Option<&Path>, settings: &Settings) {
     let settings = settings.clone();
     match tokio::task::spawn_blocking(move || load(&file, &settings)).await {
         Ok(Ok(loaded)) => {
-            if let Err(error) = engine.apply(loaded.specs, false, &config_file()).await {
+            if let Err(error) = engine.apply(loaded.specs, Intake::Reread, &config_file()).await {
                 engine.node_event(&error.to_string());
             }
         }

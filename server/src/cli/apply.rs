@@ -37,6 +37,7 @@ pub(super) enum Existing {
 #[derive(Serialize)]
 struct Request<'a> {
     apps: &'a [AppSpec],
+    update_env: bool,
 }
 
 #[derive(Deserialize)]
@@ -77,7 +78,11 @@ pub(super) async fn apply(context: &Context, loaded: Loaded, existing: Existing)
     if loaded.specs.is_empty() {
         return Ok(());
     }
-    let answer: Answer = context.client.post("/api/apps", &Request { apps: &loaded.specs }).await?;
+    hand_in(context, loaded, false, existing).await
+}
+
+async fn hand_in(context: &Context, loaded: Loaded, update_env: bool, existing: Existing) -> Result<(), Failure> {
+    let answer: Answer = context.client.post("/api/apps", &Request { apps: &loaded.specs, update_env }).await?;
     let apps = context.apps().await?;
     let (same, new): (Vec<_>, Vec<_>) = answer.applied.into_iter().partition(|outcome| outcome.result == Applied::Unchanged);
     let told = each(context, new.iter().map(|outcome| outcome.name.clone()), async |name: String| {
@@ -117,26 +122,13 @@ pub(super) async fn update_environment(context: &Context, apps: &[App], action: 
     let definitions = context.definitions().await?;
     let chosen = definitions.into_iter().filter(|definition| apps.iter().any(|app| app.name == definition.app.name));
     let specs = chosen.map(|definition| AppSpec { inherited_env: refreshed(&definition.spec), ..definition.spec });
-    let specs: Vec<AppSpec> = specs.collect();
-    let wanted: Vec<_> = specs.iter().map(|spec| (spec.name.clone(), spec.inherited_env.clone())).collect();
-    apply(context, Loaded { specs, warnings: Vec::new() }, Existing::Renew(action)).await?;
-    // The daemon decides what a definition with the same settings changes: nobody should believe what did not happen.
-    let now = context.definitions().await?;
-    let kept = |(name, env): &&(String, EnvBlock)| now.iter().any(|one| one.app.name == *name && one.spec.inherited_env != *env);
-    let kept: Vec<String> = wanted.iter().filter(kept).map(|(name, _)| format::plain(name)).collect();
-    if kept.is_empty() {
-        return Ok(());
-    }
-    Err(Failure::Failed(format!(
-        "the daemon keeps the environment that it first had for {}; to change it, delete the app and start it anew",
-        kept.join(", ")
-    )))
+    let loaded = Loaded { specs: specs.collect(), warnings: Vec::new() };
+    hand_in(context, loaded, true, Existing::Renew(action)).await
 }
 
-/// The environment of this shell. Where `filter_env` kept variables out, those that the app did not have stay out.
+/// The environment of this shell, without what the app's `filter_env` keeps back.
 fn refreshed(spec: &AppSpec) -> EnvBlock {
-    let filtered = spec.other.contains_key("filter_env");
-    environment().into_iter().filter(|(name, _)| !filtered || spec.inherited_env.contains_key(name)).collect()
+    config::inherited(spec.other.get("filter_env"), &environment())
 }
 
 /// The environment of this shell, as far as it is text.

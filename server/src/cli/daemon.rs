@@ -21,6 +21,8 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 const END_LIMIT: Duration = Duration::from_secs(300);
 /// Between two looks whether it answers.
 const LOOK: Duration = Duration::from_millis(25);
+/// A log longer than this is put aside when a daemon starts. It holds warnings alone, so it grows slowly.
+const LOG_LIMIT: u64 = 10 << 20;
 /// So much of its log is shown when it did not start.
 const LOG_TAIL: u64 = 2000;
 
@@ -50,7 +52,11 @@ pub(super) async fn ensure(context: &Context) -> Result<(), Failure> {
 /// The process, and where in the log it begins to write.
 fn spawn(home: &Home) -> std::io::Result<(Child, u64)> {
     home.create()?;
-    let log = OpenOptions::new().create(true).append(true).mode(0o600).open(home.daemon_log())?;
+    let path = home.daemon_log();
+    if path.metadata().is_ok_and(|meta| meta.len() > LOG_LIMIT) {
+        std::fs::rename(&path, path.with_extension("log.old"))?;
+    }
+    let log = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
     let logged = log.metadata()?.len();
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("serve").arg("--home").arg(home.path());

@@ -88,7 +88,7 @@ impl Surroundings<'_> {
     fn read_command(&self, entry: &mut Entry, spec: &mut AppSpec, cwd: &Path) -> Option<String> {
         spec.interpreter =
             entry.read("interpreter", |value| interpreter::interpreter(value, self.environment)).unwrap_or_default();
-        spec.interpreter_args = entry.read("node_args", args::args).unwrap_or_default();
+        spec.interpreter_args = entry.read("node_args", args::interpreter_args).unwrap_or_default();
         let more_args = entry.read("args", args::args).unwrap_or_default();
         if !entry.has("script") {
             entry.error(Some("script"), "it is missing; write the path of a script, a program or a command line".into());
@@ -165,7 +165,10 @@ impl Surroundings<'_> {
         if let Some(port) = spec.port {
             spec.env.insert("PORT".into(), port.to_string());
         }
-        spec.inherited_env = entry.read("filter_env", Filter::read).unwrap_or_default().apply(self.environment);
+        let filter = entry.read("filter_env", |value| Filter::read(value).map(|_| value.clone()));
+        spec.inherited_env = inherited(filter.as_ref(), self.environment);
+        // So that the same holds when the app is given another environment.
+        spec.other.extend(filter.map(|filter| ("filter_env".to_owned(), filter)));
         environments
     }
 
@@ -267,6 +270,13 @@ fn rotation(entry: &mut Entry, default: Rotation) -> Rotation {
         keep: entry.read("retain", number::count_or_all).unwrap_or(default.keep),
         compress: entry.read("compress", value::switch).unwrap_or(default.compress),
     }
+}
+
+/// What an app gets of the environment of its caller, by the value of its `filter_env`.
+#[must_use]
+pub fn inherited(filter: Option<&Value>, environment: &EnvBlock) -> EnvBlock {
+    let filter = filter.and_then(|filter| Filter::read(filter).ok()).unwrap_or_default();
+    filter.apply(environment)
 }
 
 /// The name of a variable.

@@ -18,9 +18,11 @@ mod source;
 mod tests;
 mod value;
 
+pub use app::inherited;
 pub use finding::{ConfigErrors, Finding};
 pub use flags::{ScriptFlags, script};
 pub use load::{LoadOptions, Loaded, load};
+pub use paths::normal as normal_path;
 pub use settings::Settings;
 pub use source::{find, is_config};
 pub use value::interpreter;

@@ -13,7 +13,8 @@ pub(super) fn resolve(base: &Path, path: &str, home: Option<&str>) -> PathBuf {
 }
 
 /// The path without `.` and `..`, by its letters alone.
-pub(super) fn normal(path: &Path) -> PathBuf {
+#[must_use]
+pub fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {
         match part {

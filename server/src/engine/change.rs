@@ -14,7 +14,7 @@ use super::machine::{Input, Why};
 use super::manager::Engine;
 use super::shared::AppCell;
 use super::view;
-use crate::control::{Actor as Asker, Applied, Refusal};
+use crate::control::{Actor as Asker, Applied, Intake, Refusal};
 use crate::process;
 
 /// What came of definitions that were handed in, and what has to be waited for.
@@ -79,20 +79,20 @@ impl Engine {
         join_all(coming).await;
     }
 
-    /// Takes definitions. New apps are added, and started unless `autostart` is off. With `run_all`, as a person wants who says
-    /// `start`, what does not run is started and what runs with another definition is restarted; without it a changed
-    /// definition counts from the next start, and what was stopped stays so.
+    /// Takes definitions. New apps are added, and started unless `autostart` is off. Where a person wants them to run, what
+    /// does not run is started and what runs with another definition is restarted; a file that was read again changes
+    /// what counts from the next start, and what was stopped stays so.
     ///
     /// # Errors
     /// Something could not be started; the others run.
-    pub async fn apply(&self, specs: Vec<AppSpec>, run_all: bool, by: &Asker) -> Result<Vec<(String, Applied)>, Refusal> {
+    pub async fn apply(&self, specs: Vec<AppSpec>, intake: Intake, by: &Asker) -> Result<Vec<(String, Applied)>, Refusal> {
         let changing = self.0.changing.lock().await;
         let mut changes = Changes::default();
         for spec in specs {
             let known = self.apps().iter().find(|entry| entry.name == spec.name).map(|entry| entry.cell.clone());
             match known {
                 None => self.add(spec, by, &mut changes),
-                Some(cell) => self.change(&cell, spec, run_all, by, &mut changes),
+                Some(cell) => self.change(&cell, spec, intake, by, &mut changes),
             }
         }
         self.remember(changes.records).await;
@@ -115,13 +115,15 @@ impl Engine {
         changes.answers.push((name, Applied::Added));
     }
 
-    fn change(&self, cell: &Arc<AppCell>, spec: AppSpec, run_all: bool, by: &Asker, changes: &mut Changes) {
+    fn change(&self, cell: &Arc<AppCell>, spec: AppSpec, intake: Intake, by: &Asker, changes: &mut Changes) {
         let (name, latest) = (spec.name.clone(), cell.latest());
         // Two shells never have quite the same environment: that alone is no new definition.
         let same = AppSpec { inherited_env: latest.inherited_env.clone(), ..spec.clone() } == *latest;
-        if !same || (!run_all && spec.inherited_env != latest.inherited_env) {
+        let taken = !same || (intake != Intake::Run && spec.inherited_env != latest.inherited_env);
+        if taken {
             cell.put(spec.clone());
         }
+        let run_all = intake != Intake::Reread;
         if !same {
             self.board().with_app(&name, |app| app.changed = true);
             changes.ending.extend(self.rescale(&name, cell, &spec).into_iter().map(FutureExt::boxed));
@@ -135,7 +137,7 @@ impl Engine {
         }
         if let Some(entry) = self.apps().iter_mut().find(|entry| entry.name == name) {
             let wanted = entry.wanted || run_all;
-            let is_news = !same || wanted != entry.wanted;
+            let is_news = taken || wanted != entry.wanted;
             entry.wanted = wanted;
             if !same {
                 entry.helpers.drain(..).for_each(|helper| helper.abort());

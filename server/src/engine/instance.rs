@@ -264,13 +264,17 @@ impl Actor {
         Tree { leader: leader.unwrap_or(0), leader_start: start.filter(|ticks| *ticks > 0), marker: self.marker.clone() }
     }
 
-    /// Every process of the tree that lives, the main one last.
+    /// Every process of the tree that lives and is ours to end, the main one last.
     fn members(&self) -> Vec<u32> {
+        let main = self.running.as_ref().map(|running| running.pidfd.get_ref().pid());
+        if !self.cell.running().treekill {
+            return main.into_iter().collect();
+        }
         let table = match Table::read() {
             Ok(table) => table,
             Err(error) => {
                 tracing::error!(%error, "failed to read the list of processes");
-                return self.running.as_ref().map(|running| running.pidfd.get_ref().pid()).into_iter().collect();
+                return main.into_iter().collect();
             }
         };
         let mut cache = self.shared.markers();
@@ -290,12 +294,10 @@ impl Actor {
                 tracing::error!(app = %spec.name, %error, "failed to signal a process");
             }
         }
-        if spec.treekill {
-            let main = main.map(PidFd::pid);
-            for pid in self.members().into_iter().filter(|pid| Some(*pid) != main) {
-                let _ = process::send_signal(pid, libc::SIGCONT);
-                let _ = process::send_signal(pid, number);
-            }
+        let main = main.map(PidFd::pid);
+        for pid in self.members().into_iter().filter(|pid| Some(*pid) != main) {
+            let _ = process::send_signal(pid, libc::SIGCONT);
+            let _ = process::send_signal(pid, number);
         }
     }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use app::model::{App, AppSpec, ExecMode, Instance, Interpreter, Limits, State, Time};
 
+use crate::config::interpreter;
+
 /// What stands in the place of a value that looks like a secret.
 const MASK: &str = "••••••";
 const SECRET_WORDS: [&str; 10] =
@@ -47,7 +49,8 @@ pub(super) fn describe(app: &mut App, spec: &AppSpec) {
     app.args.clone_from(&spec.args);
     app.interpreter = match &spec.interpreter {
         Interpreter::Program(name) => Some(name.clone()),
-        Interpreter::ByEnding | Interpreter::None => None,
+        Interpreter::ByEnding => interpreter::by_ending(&spec.script).filter(|_| !spec.shell).map(str::to_owned),
+        Interpreter::None => None,
     };
     app.cwd.clone_from(&spec.cwd);
     app.exec_mode = spec.exec_mode;

@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use app::model::Rotation;
-use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, epoll, eventfd, poll};
 use rustix::io::Errno;
 use tokio::sync::oneshot;
 
@@ -20,6 +20,9 @@ use super::tidy;
 
 /// Pause before a file that could not be written is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// After a round that moved less than this, in bytes, more is let gather: a wake-up for each line would cost more than the line.
+const LITTLE: usize = 64 << 10;
+const LULL: Duration = Duration::from_millis(4);
 /// How long what waits in the FIFOs is moved when the thread is told to end.
 const LAST_ROUNDS: Duration = Duration::from_secs(1);
 const WAKE: u64 = 0;
@@ -107,7 +110,11 @@ impl Pump {
     /// Works until it is told to stop. Sleeps while nothing is written.
     pub(super) fn run(mut self) {
         let mut events = Vec::with_capacity(64);
+        let mut moved = 0;
         loop {
+            if (1..LITTLE).contains(&moved) {
+                self.lull();
+            }
             let timeout = self.timeout().and_then(|pause| Timespec::try_from(pause).ok());
             events.clear();
             match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
@@ -125,8 +132,15 @@ impl Pump {
                 }
             }
             self.end_waits();
-            self.round();
+            moved = self.round();
         }
+    }
+
+    /// Waits for a moment, or for a request.
+    fn lull(&self) {
+        let pause = Timespec::try_from(LULL).ok();
+        // Whatever came of it, what is ready is asked for next.
+        let _ = poll(&mut [PollFd::new(&self.wake, PollFlags::IN)], pause.as_ref());
     }
 
     fn timeout(&self) -> Option<Duration> {
@@ -155,19 +169,25 @@ impl Pump {
         }
     }
 
-    /// Each that is ready has one turn.
-    fn round(&mut self) {
+    /// Each that is ready has one turn. Gives how many bytes were moved.
+    fn round(&mut self) -> usize {
+        let mut moved = 0;
         for _ in 0..self.ready.len() {
-            let Some(id) = self.ready.pop_front() else { return };
+            let Some(id) = self.ready.pop_front() else { break };
             self.waiting.remove(&id);
             match self.turn(id) {
-                Some(Pass::Moved(_) | Pass::Rotated) => self.make_ready(id),
+                Some(Pass::Moved(count)) => {
+                    moved += count;
+                    self.make_ready(id);
+                }
+                Some(Pass::Rotated) => self.make_ready(id),
                 Some(Pass::Wait(until)) => {
                     self.waiting.insert(id, until);
                 }
                 Some(Pass::Empty) | None => {}
             }
         }
+        moved
     }
 
     /// Moves some bytes of a stream, and tells what came of it; nothing if the stream was let go.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-use crate::control::{Actor, Applied, Control, Done, EventQuery, Follow, LogQuery, Refusal, Span, Told};
+use crate::control::{Actor, Applied, Control, Done, EventQuery, Follow, Intake, LogQuery, Refusal, Span, Told};
 use crate::engine::{Board, Engine};
 use crate::history::{History, State};
 use crate::logs::Logs;
@@ -92,8 +92,8 @@ impl Control for LocalNode {
         self.engine.act(action, name, by).await
     }
 
-    async fn apply(&self, specs: Vec<AppSpec>, by: &Actor) -> Result<Vec<(String, Applied)>, Refusal> {
-        self.engine.apply(specs, true, by).await
+    async fn apply(&self, specs: Vec<AppSpec>, intake: Intake, by: &Actor) -> Result<Vec<(String, Applied)>, Refusal> {
+        self.engine.apply(specs, intake, by).await
     }
 
     async fn delete(&self, name: &str, by: &Actor) -> Result<(), Refusal> {

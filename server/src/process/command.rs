@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use app::model::{AppSpec, ExecMode, Interpreter};
 
 use super::spawn::SpawnError;
-use crate::config::interpreter;
+use crate::config::{interpreter, normal_path};
 
 /// Name of the variable that tells to which instance of which home a process belongs.
 pub const MARKER: &str = "QD_UNIT";
@@ -57,10 +57,15 @@ fn shell_line(spec: &AppSpec) -> String {
     if spec.args.is_empty() { spec.script.clone() } else { format!("{} {}", spec.script, shell_words::join(&spec.args)) }
 }
 
+/// Where the script is, unless it is a program in PATH.
+fn script_path(spec: &AppSpec) -> PathBuf {
+    normal_path(&Path::new(&spec.cwd).join(&spec.script))
+}
+
 fn find_script(spec: &AppSpec, search: &str) -> Result<PathBuf, SpawnError> {
-    let direct = Path::new(&spec.cwd).join(&spec.script);
+    let direct = script_path(spec);
     if direct.is_file() {
-        return Ok(direct.components().collect());
+        return Ok(direct);
     }
     if !Path::new(&spec.cwd).is_dir() {
         return Err(SpawnError::NoFolder(spec.cwd.clone().into()));
@@ -123,7 +128,7 @@ pub fn environment(spec: &AppSpec, pm_id: u32, index: u32, marker: &str) -> BTre
         ("namespace", spec.namespace.clone()),
         ("exec_mode", mode.into()),
         ("pm_cwd", spec.cwd.clone()),
-        ("pm_exec_path", Path::new(&spec.cwd).join(&spec.script).to_string_lossy().into_owned()),
+        ("pm_exec_path", script_path(spec).to_string_lossy().into_owned()),
         (spec.instance_var.as_str(), index.to_string()),
         (MARKER, marker.to_owned()),
     ] {

@@ -1,9 +1,16 @@
 //! The marker that every process of an app carries in its environment (proc_pid_environ(5)).
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::io;
+use std::time::Duration;
 
 use super::command::MARKER;
 use super::table::{Proc, Table};
+
+/// How often, and at which distance, an empty environment is looked at again.
+const LOOKS: u32 = 10;
+const PAUSE: Duration = Duration::from_micros(100);
 
 /// Markers of processes that were looked at: an environment is read once in the life of a process.
 #[derive(Debug, Default)]
@@ -12,7 +19,15 @@ pub struct MarkerCache(HashMap<(u32, u64), Option<String>>);
 impl MarkerCache {
     /// The marker that a process carries. None as well if we may not see its environment.
     pub(super) fn marker(&mut self, process: &Proc) -> Option<&str> {
-        self.0.entry(process.key()).or_insert_with(|| read(process.pid)).as_deref()
+        if let Entry::Vacant(place) = self.0.entry(process.key()) {
+            let environment = environment(process);
+            // What is in the midst of execve(2) has none for a moment: that is nothing to remember.
+            if environment.as_ref().is_ok_and(Vec::is_empty) {
+                return None;
+            }
+            place.insert(environment.ok().and_then(|environment| find(&environment)));
+        }
+        self.0.get(&process.key())?.as_deref()
     }
 
     pub(super) fn forget_dead(&mut self, table: &Table) {
@@ -35,8 +50,19 @@ impl Table {
     }
 }
 
-fn read(pid: u32) -> Option<String> {
-    find(&std::fs::read(format!("/proc/{pid}/environ")).ok()?)
+/// The environment that a process was started with. Empty only if it stays so: execve(2) takes the old one away some time
+/// before it sets the new one (fs/binfmt_elf.c), and a process that is missed then would be one that is not ended.
+fn environment(process: &Proc) -> io::Result<Vec<u8>> {
+    let path = format!("/proc/{}/environ", process.pid);
+    for _ in 0..LOOKS {
+        let environment = std::fs::read(&path)?;
+        // A thread of the kernel has neither memory nor environment.
+        if !environment.is_empty() || process.rss_pages == 0 {
+            return Ok(environment);
+        }
+        std::thread::sleep(PAUSE);
+    }
+    Ok(Vec::new())
 }
 
 fn find(environment: &[u8]) -> Option<String> {
@@ -55,6 +81,20 @@ mod tests {
         for other in [&b""[..], b"\0\0", b"QD_UNITS=a\0", b"X=QD_UNIT=a\0", b"QD_UNIT", b"QD_UNIT=\xff\0"] {
             assert_eq!(find(other), None, "{other:?}");
         }
+    }
+
+    #[test]
+    fn an_empty_environment_is_looked_at_again() {
+        let mut child = std::process::Command::new("sleep").arg("600").env_clear().spawn().unwrap();
+        let process = crate::process::testing::wait_for("a child without an environment", || {
+            let process = Proc::read(child.id())?;
+            environment(&process).ok()?.is_empty().then_some(process)
+        });
+        let mut cache = MarkerCache::default();
+        assert_eq!(cache.marker(&process), None);
+        assert!(cache.0.is_empty(), "it was remembered, though it may have been in the midst of execve");
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

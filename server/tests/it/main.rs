@@ -5,4 +5,6 @@
 mod api;
 mod cli;
 mod common;
+mod engine;
+mod pm2;
 mod web;

@@ -11,13 +11,16 @@ use crate::api::control::detached;
 use crate::api::error::ApiError;
 use crate::api::read::Body;
 use crate::auth::Principal;
-use crate::control::Applied;
+use crate::control::{Applied, Intake};
 
 /// Definitions of apps.
 #[derive(Debug, Deserialize, ToSchema)]
 pub(in crate::api) struct Apps {
     /// The definitions. What one does not say has the value that PM2 would take.
     apps: Vec<AppSpec>,
+    /// Do apps that are known already take the environment that comes along, from their next start?
+    #[serde(default)]
+    update_env: bool,
 }
 
 /// What became of each.
@@ -48,15 +51,16 @@ struct AppliedApp {
 pub(in crate::api) async fn apply(
     State(context): State<Context>,
     Extension(principal): Extension<Principal>,
-    Body(Apps { apps }): Body<Apps>,
+    Body(Apps { apps, update_env }): Body<Apps>,
 ) -> Result<Json<AppliedApps>, ApiError> {
     if let Some(bad) = apps.iter().position(|spec| spec.name.is_empty() || spec.script.is_empty()) {
         return Err(ApiError::bad_field("apps", format!("the entry {bad} has no name or no script")));
     }
     let names = apps.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>().join(", ");
+    let intake = if update_env { Intake::RunWithEnvironment } else { Intake::Run };
     let auth = context.auth.clone();
     let done = detached(async move {
-        let done = context.control.apply(apps, &actor(&principal)).await;
+        let done = context.control.apply(apps, intake, &actor(&principal)).await;
         auth.audit(&principal.name, "apply", &names, &super::change::outcome(&done)).await;
         done
     });

@@ -19,9 +19,18 @@ pub(in crate::config) fn args(value: &Value) -> Read<Vec<String>> {
     }
 }
 
-/// The words of a command line.
+/// The arguments of the interpreter. PM2 splits a text at each space, whatever the quotes.
+pub(in crate::config) fn interpreter_args(value: &Value) -> Read<Vec<String>> {
+    match value {
+        Value::String(line) if !text::has_nul(line) => Ok(line.split_whitespace().map(str::to_owned).collect()),
+        other => args(other),
+    }
+}
+
+/// The words of a command line. An empty one, in quotes, is left out, as PM2 does; in a list it is kept.
 pub(super) fn split(line: &str) -> Result<Vec<String>, &'static str> {
-    shell_words::split(line).map_err(|_| "a quote is not closed")
+    let words = shell_words::split(line).map_err(|_| "a quote is not closed")?;
+    Ok(words.into_iter().filter(|word| !word.is_empty()).collect())
 }
 
 fn one(value: &Value) -> Read<String> {
@@ -52,6 +61,7 @@ mod tests {
                 (json!(["run", "two words", "$HOME", "", "*"]), some(&["run", "two words", "$HOME", "", "*"])),
                 (json!(["-p", 8080, true]), some(&["-p", "8080", "true"])),
                 (json!("-c \"it's\" a\\ b"), some(&["-c", "it's", "a b"])),
+                (json!("a '' \"\" b"), some(&["a", "b"])),
                 (json!(8080), some(&["8080"])),
                 (json!(""), some(&[])),
                 (json!([]), some(&[])),
@@ -60,6 +70,19 @@ mod tests {
                 (json!([["x"]]), None),
                 (json!([{}]), None),
                 (json!(true), None),
+            ],
+        );
+    }
+
+    #[test]
+    fn of_the_interpreter() {
+        check(
+            interpreter_args,
+            [
+                (json!("--a  --b='x y'"), some(&["--a", "--b='x", "y'"])),
+                (json!(["--b=x y"]), some(&["--b=x y"])),
+                (json!("--a\u{0}"), None),
+                (json!({}), None),
             ],
         );
     }

@@ -1,6 +1,6 @@
 //! `qd check`: every mistake at once, and what is odd besides.
 
-use super::Place;
+use crate::common::Place;
 
 const MISTAKES: &str = r#"{"apps":[
     {"name":"first","script":"/bin/sleep","max_memory_restart":"lots"},

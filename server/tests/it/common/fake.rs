@@ -10,7 +10,7 @@ use app::model::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use quarterdeck::control::{Actor, Applied, Control, Done, EventQuery, Follow, Live, LogQuery, Refusal, Span, Told};
+use quarterdeck::control::{Actor, Applied, Control, Done, EventQuery, Follow, Intake, Live, LogQuery, Refusal, Span, Told};
 use tokio::sync::{Notify, broadcast};
 
 use super::sample;
@@ -133,9 +133,10 @@ impl Control for Fake {
         Ok(Done { pm_id: 3, message: format!("Component {} successfully", action.done()) })
     }
 
-    async fn apply(&self, specs: Vec<AppSpec>, by: &Actor) -> Result<Vec<(String, Applied)>, Refusal> {
+    async fn apply(&self, specs: Vec<AppSpec>, intake: Intake, by: &Actor) -> Result<Vec<(String, Applied)>, Refusal> {
         let names: Vec<_> = specs.into_iter().map(|spec| spec.name).collect();
-        self.ask(format!("apply {} by {}", names.join(","), by.name))?;
+        let environment = if intake == Intake::RunWithEnvironment { " with its environment" } else { "" };
+        self.ask(format!("apply {}{environment} by {}", names.join(","), by.name))?;
         Ok(names.into_iter().map(|name| (name, Applied::Added)).collect())
     }
 

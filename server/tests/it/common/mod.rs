@@ -1,12 +1,16 @@
-//! What the tests share: a node with scripted answers behind a real listener, and a plain client.
+//! What the tests share: a node with scripted answers behind a real listener and a plain client; and a real node.
 
 mod client;
+pub(crate) mod daemon;
 mod events;
 mod fake;
 mod node;
+mod place;
 pub(crate) mod sample;
 
 pub(crate) use client::{Answer, Client};
+pub(crate) use daemon::Daemon;
 pub(crate) use events::EventStream;
 pub(crate) use fake::Fake;
 pub(crate) use node::{Node, Options};
+pub(crate) use place::{Ended, Place, QD};

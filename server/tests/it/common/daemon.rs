@@ -1,0 +1,145 @@
+//! A real node with real processes, asked over the command line as a person would.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStdout, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{Client, Ended, Place, QD};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A node, and its end with the test.
+pub(crate) struct Daemon {
+    pub(crate) place: Place,
+    /// None of one in the background. Its stdout stays open.
+    foreground: Option<(Child, BufReader<ChildStdout>)>,
+}
+
+impl Daemon {
+    /// In the foreground, with these apps, of which so many come online.
+    pub(crate) fn serve(stack: &str, online: usize) -> Self {
+        Self::serve_in(Place::new(), stack, online)
+    }
+
+    pub(crate) fn serve_in(place: Place, stack: &str, online: usize) -> Self {
+        place.write("ecosystem.config.json", stack);
+        let mut daemon = Self { place, foreground: None };
+        daemon.begin();
+        daemon.until_online(online);
+        daemon
+    }
+
+    /// One that runs in the background already.
+    pub(crate) fn of(place: Place) -> Self {
+        Self { place, foreground: None }
+    }
+
+    fn begin(&mut self) {
+        let words = ["serve", "ecosystem.config.json", "--listen", "127.0.0.1:0"];
+        let mut command = self.place.command(QD, words);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        stdout.read_line(&mut first).unwrap();
+        self.foreground = Some((child, stdout));
+        assert!(first.contains("http://127.0.0.1:"), "{first}");
+    }
+
+    /// SIGKILL, which nobody can prepare for. Its apps are left to themselves.
+    pub(crate) fn kill(&mut self) {
+        let (mut child, _) = self.foreground.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// A new one in the same home, with the same config.
+    pub(crate) fn come_back(&mut self) {
+        assert!(self.foreground.is_none(), "the old one still runs");
+        self.begin();
+    }
+
+    /// Asks until so many instances are online.
+    pub(crate) fn until_online(&self, count: usize) {
+        self.until(&format!("{count} online"), || {
+            self.list().iter().filter(|one| one["pm2_env"]["status"] == "online").count() == count
+        });
+    }
+
+    /// Asks until it is so.
+    pub(crate) fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
+        let limit = Instant::now() + PATIENCE;
+        while !is_so() {
+            assert!(Instant::now() < limit, "still not so: {what}; {:?}", self.place.qd("ls"));
+        }
+    }
+
+    /// Runs a command that must be done.
+    pub(crate) fn done(&self, words: &str) -> String {
+        let ended = self.place.qd(words);
+        assert_eq!(ended.code, Some(0), "{words}: {ended:?}");
+        ended.out
+    }
+
+    pub(crate) fn list(&self) -> Vec<Value> {
+        serde_json::from_str(&self.done("jlist")).unwrap()
+    }
+
+    pub(crate) fn one(&self, name: &str) -> Value {
+        self.list().into_iter().find(|one| one["name"] == name).unwrap()
+    }
+
+    pub(crate) fn status(&self, name: &str) -> String {
+        self.one(name)["pm2_env"]["status"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn pid(&self, name: &str) -> u32 {
+        self.one(name)["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap()
+    }
+
+    pub(crate) fn restarts(&self, name: &str) -> u64 {
+        self.one(name)["pm2_env"]["restart_time"].as_u64().unwrap()
+    }
+
+    /// Its instances as the API tells of them.
+    pub(crate) fn instance(&self, name: &str) -> Value {
+        let apps: Value = serde_json::from_str(&self.done(&format!("describe {name} --json"))).unwrap();
+        apps[0]["instances"][0].clone()
+    }
+
+    /// What the API answers over the socket.
+    pub(crate) fn get(&self, target: &str) -> Value {
+        let client = Client::over_socket(&self.place.home().join("run/qd.sock"));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { client.get(target).await.must(200).json() })
+    }
+
+    /// What happened to an app, oldest first.
+    pub(crate) fn events(&self, name: &str) -> Vec<Value> {
+        let mut events = self.get(&format!("/api/events?app={name}&limit=1000"))["events"].as_array().unwrap().clone();
+        events.reverse();
+        events
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = Ended::of(self.place.command(QD, ["kill"]));
+        if let Some((child, _)) = &mut self.foreground {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Does this process run?
+pub(crate) fn runs(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// Sends it SIGKILL.
+pub(crate) fn kill(pid: u32) {
+    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+}

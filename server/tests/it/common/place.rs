@@ -1,0 +1,60 @@
+//! The real binary in a home of its own.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// The binary under test.
+pub(crate) const QD: &str = env!("CARGO_BIN_EXE_qd");
+
+/// A folder with a home in it that nobody made yet.
+pub(crate) struct Place(TempDir);
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.path().join("home")
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).unwrap();
+    }
+
+    /// `qd` with these words, ready to run.
+    pub(crate) fn command<W: AsRef<OsStr>>(&self, program: impl AsRef<OsStr>, words: impl IntoIterator<Item = W>) -> Command {
+        let mut command = Command::new(program);
+        command.args(words).current_dir(self.path()).stdin(Stdio::null());
+        command.env("QD_HOME", self.home()).env_remove("QD_LISTEN").env_remove("COLUMNS");
+        command
+    }
+
+    /// Runs `qd` with these words, which are split at spaces.
+    pub(crate) fn qd(&self, words: &str) -> Ended {
+        Ended::of(self.command(QD, words.split_whitespace()))
+    }
+}
+
+impl Ended {
+    pub(crate) fn of(mut command: Command) -> Self {
+        let output = command.output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}

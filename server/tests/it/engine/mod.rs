@@ -1,0 +1,5 @@
+//! Real processes under the real binary: what holds whatever dies.
+
+mod adoption;
+mod policy;
+mod trees;
