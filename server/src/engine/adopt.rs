@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use app::model::EventKind;
+
 use super::identity::Identity;
 use super::instance::Beginning;
 use super::shared::Shared;
@@ -17,6 +19,8 @@ pub(super) struct Survivors {
     leaders: HashMap<String, Found>,
     /// Markers of processes that live, of leaders and others.
     alive: HashMap<String, Vec<u32>>,
+    /// What was last told of each instance.
+    runs: HashMap<(String, u32), (EventKind, Option<u32>)>,
     /// What identities were asked for.
     claimed: std::sync::Mutex<Vec<String>>,
 }
@@ -29,7 +33,7 @@ struct Found {
 
 impl Survivors {
     pub(super) fn find(shared: &Shared) -> Self {
-        let mut found = Self::default();
+        let mut found = Self { runs: shared.board.last_runs(), ..Self::default() };
         let known = shared.identities();
         found.rebooted = !known.is_empty() && known.iter().all(|(_, one)| one.boot_id != shared.boot_id);
         found.identities = known
@@ -82,6 +86,7 @@ impl Survivors {
             return (rests.map_or(Beginning::Fresh, Beginning::Rests), restarts);
         };
         self.claimed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(marker.clone());
+        let run = self.runs.get(&(name.to_owned(), index)).copied();
         let known = identity.filter(|one| one.marker == marker);
         let main = known.and_then(|one| Some((one.pid?, one.start_ticks?)));
         let leader = self.leaders.get(&marker).filter(|leader| main.is_none_or(|(pid, _)| pid == leader.pid));
@@ -92,9 +97,13 @@ impl Survivors {
         {
             let noted = known.and_then(|one| one.started_at);
             let started_at = noted.unwrap_or_else(|| process::ticks_to_time(leader.start_ticks));
-            return (Beginning::TakenBack { pidfd, start_ticks: leader.start_ticks, started_at, marker }, restarts);
+            // Of what is too long ago to be remembered it was told.
+            let told = run.is_none_or(|(kind, pid)| kind != EventKind::Exit && pid == Some(leader.pid));
+            return (Beginning::TakenBack { pidfd, start_ticks: leader.start_ticks, started_at, marker, told }, restarts);
         }
-        (Beginning::Lost { marker, main }, restarts)
+        // An identity without a process was written after the end of the process had been told.
+        let told = known.is_some_and(|one| one.pid.is_none_or(|pid| run == Some((EventKind::Exit, Some(pid)))));
+        (Beginning::Lost { marker, main, told }, restarts)
     }
 
     /// The marker of the run that was last known to run, or of the newest that lives.

@@ -1,10 +1,10 @@
 //! How things stand, for all who read: apps, the latest health document, recent events, and the live stream of both.
 //! Writers hold the lock for microseconds, so that no reader ever delays a restart.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use app::model::{App, Event, HealthDocument, Instance, Node, Snapshot, State, StreamEvent};
+use app::model::{App, Event, EventKind, HealthDocument, Instance, Node, Snapshot, State, StreamEvent};
 use tokio::sync::broadcast;
 
 use super::journal::Journal;
@@ -165,6 +165,16 @@ impl Board {
         (self.sink)(Arc::new(told.value.event.clone()));
         let _ = self.live.send(Live::Event(told));
         inner.last_id
+    }
+
+    /// What was last told of the process of each instance, as far back as events are remembered: its start, its return or
+    /// its end.
+    #[must_use]
+    pub(super) fn last_runs(&self) -> HashMap<(String, u32), (EventKind, Option<u32>)> {
+        let inner = self.lock();
+        let events = inner.recent.iter().map(|told| &told.value.event);
+        let runs = events.filter(|event| matches!(event.kind, EventKind::Start | EventKind::Adopted | EventKind::Exit));
+        runs.filter_map(|event| Some(((event.app.clone()?, event.index?), (event.kind, event.pid)))).collect()
     }
 
     /// Number of the latest event.

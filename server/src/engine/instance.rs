@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{AppSpec, Event, Instance, LogFile, State, Time};
+use app::model::{AppSpec, Cause, Event, EventKind, Instance, LogFile, State, Time};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::identity::{Identity, Rest};
-use super::machine::{Effect, Ended, Input, Machine, Mono, Tale};
+use super::machine::{Effect, Ended, Input, Machine, Mono, Tale, Why};
 use super::policy::Policy;
 use super::shared::{AppCell, Shared};
 use crate::process::{self, Launch, PidFd, RawExit, SpawnError, Table, Tree};
@@ -54,10 +54,10 @@ struct Running {
 pub(super) enum Beginning {
     /// With nothing.
     Fresh,
-    /// With a process that an earlier supervisor started.
-    TakenBack { pidfd: PidFd, start_ticks: u64, started_at: Time, marker: String },
-    /// With the knowledge that its process is gone; the marker finds what it left behind.
-    Lost { marker: String, main: Option<(u32, u64)> },
+    /// With a process that an earlier supervisor started, and may not have had the time to tell of.
+    TakenBack { pidfd: PidFd, start_ticks: u64, started_at: Time, marker: String, told: bool },
+    /// With the knowledge that its process is gone, of which may have been told; the marker finds what it left behind.
+    Lost { marker: String, main: Option<(u32, u64)>, told: bool },
     /// Resting by its policy.
     Rests(Rest),
 }
@@ -125,7 +125,7 @@ impl Actor {
     fn begin(&mut self, beginning: Beginning) {
         match beginning {
             Beginning::Fresh => {}
-            Beginning::TakenBack { pidfd, start_ticks, started_at, marker } => {
+            Beginning::TakenBack { pidfd, start_ticks, started_at, marker, told } => {
                 let (pid, spec) = (pidfd.pid(), self.cell.running());
                 self.marker = marker;
                 self.leader = Some((pid, start_ticks));
@@ -136,16 +136,21 @@ impl Actor {
                         }
                         self.running = Some(Running { pidfd, start_ticks, started_at, spec });
                         self.write_identity();
+                        if !told {
+                            let message = "started, while an earlier qd ended".to_owned();
+                            let why = Why::plain(Cause::Restart);
+                            self.tell(Tale { kind: EventKind::Start, why, message, ended: None, ran_ms: None }, Vec::new());
+                        }
                         self.step(Input::Adopted { age_ms: process::wall_clock().since(started_at) });
                     }
                     Err(error) => tracing::error!(app = %spec.name, pid, %error, "failed to watch a process that runs"),
                 }
             }
-            Beginning::Lost { marker, main } => {
+            Beginning::Lost { marker, main, told } => {
                 self.marker = marker;
                 self.leader = main;
                 let leftovers = !self.members().is_empty();
-                self.step(Input::Lost { leftovers });
+                self.step(Input::Lost { leftovers, told });
             }
             Beginning::Rests(rest) => {
                 let restarts = self.machine.restarts();
@@ -244,6 +249,9 @@ impl Actor {
             }
         }
         self.publish();
+        if self.running.is_none() {
+            self.write_identity();
+        }
         self.answer();
     }
 
@@ -337,7 +345,7 @@ impl Actor {
     fn tell(&mut self, tale: Tale, last_lines: Vec<String>) {
         self.publish();
         let spec = self.cell.running();
-        let exit = matches!(tale.kind, app::model::EventKind::Exit);
+        let exit = matches!(tale.kind, EventKind::Exit);
         let peak = if exit { self.shared.take_peak(self.pm_id) } else { None };
         let mut event = Event::new(process::wall_clock(), tale.kind, tale.why.cause, tale.message);
         event.app = Some(spec.name.clone());
@@ -391,11 +399,10 @@ impl Actor {
             (one.state, one.reason, one.pid, one.started_at, one.retry_at) = (state, reason, pid, started_at, retry_at);
             (one.restarts, one.unstable_restarts) = (self.machine.restarts(), self.machine.unstable());
         });
-        if self.running.is_none() {
-            self.write_identity();
-        }
     }
 
+    /// After what it says has been told, never before: a kill between the two is noticed by the next supervisor, which compares
+    /// both.
     fn write_identity(&self) {
         let running = self.running.as_ref();
         let rests = self

@@ -98,6 +98,8 @@ pub enum Input {
     Lost {
         /// Are processes of its tree left?
         leftovers: bool,
+        /// Was its end told already?
+        told: bool,
     },
     /// [`Effect::Spawn`] worked.
     Spawned,
@@ -268,7 +270,7 @@ impl Machine {
                     ));
                 }
             }
-            Input::Lost { leftovers } => self.lost(leftovers, now, &mut effects),
+            Input::Lost { leftovers, told } => self.lost(leftovers, told, now, &mut effects),
             Input::Spawned => self.spawned(now, &mut effects),
             Input::SpawnFailed(error) => self.spawn_failed(error, now, &mut effects),
             Input::Exited { ended, leftovers } => self.exited(ended, leftovers, now, &mut effects),
@@ -417,17 +419,19 @@ impl Machine {
     }
 
     /// Nobody knows how long it lived or how it ended, so it is no failure: it is started again unless it never would be.
-    fn lost(&mut self, leftovers: bool, now: Mono, effects: &mut Vec<Effect>) {
+    fn lost(&mut self, leftovers: bool, told: bool, now: Mono, effects: &mut Vec<Effect>) {
         if !matches!(self.phase, Phase::Stopped { .. }) {
             return;
         }
-        effects.push(Effect::Tell(Tale {
-            kind: EventKind::Exit,
-            why: Why::plain(Cause::Unknown),
-            message: "ended while qd was away; nobody saw how".into(),
-            ended: Some(Ended::Unknown),
-            ran_ms: None,
-        }));
+        if !told {
+            effects.push(Effect::Tell(Tale {
+                kind: EventKind::Exit,
+                why: Why::plain(Cause::Unknown),
+                message: "ended while qd was away; nobody saw how".into(),
+                ended: Some(Ended::Unknown),
+                ran_ms: None,
+            }));
+        }
         let next = if self.policy.autorestart() {
             Next::Start(Why::plain(Cause::Unknown))
         } else {

@@ -122,11 +122,17 @@ fn what_survives_sigkill_holds_nobody_up() {
 #[test]
 fn a_process_that_went_while_nobody_looked_is_started_again() {
     let mut machine = machine(|_| {});
-    let effects = machine.apply(Input::Lost { leftovers: false }, 0);
+    let effects = machine.apply(Input::Lost { leftovers: false, told: false }, 0);
     assert!(effects.contains(&Effect::Spawn));
     let mut once = self::machine(|spec| spec.autorestart = false);
-    assert!(!once.apply(Input::Lost { leftovers: false }, 0).contains(&Effect::Spawn));
+    assert!(!once.apply(Input::Lost { leftovers: false, told: false }, 0).contains(&Effect::Spawn));
     assert_eq!(once.state(), State::Stopped);
+}
+
+#[test]
+fn an_end_that_was_told_is_not_told_again() {
+    let effects = machine(|_| {}).apply(Input::Lost { leftovers: false, told: true }, 0);
+    assert_eq!(effects, [Effect::Spawn]);
 }
 
 /// The world around a machine: at most one main process, a tree that may outlive it, one timer.

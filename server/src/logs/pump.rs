@@ -21,8 +21,8 @@ use super::tidy;
 /// Pause before a file that could not be written is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// After a round that moved less than this, in bytes, more is let gather: a wake-up for each line would cost more than the line.
-const LITTLE: usize = 64 << 10;
-const LULL: Duration = Duration::from_millis(4);
+const LITTLE: usize = 16 << 10;
+const LULL: Duration = Duration::from_millis(2);
 /// How long what waits in the FIFOs is moved when the thread is told to end.
 const LAST_ROUNDS: Duration = Duration::from_secs(1);
 const WAKE: u64 = 0;

@@ -1,6 +1,7 @@
 //! Everything that touches the kernel. Decides nothing. The only module with `unsafe`.
 
 mod boot;
+mod born;
 mod command;
 mod daemon;
 mod listeners;

@@ -38,6 +38,11 @@ impl PidFd {
         Ok(Self { fd: pidfd_open(number, PidfdFlags::NONBLOCK)?, pid })
     }
 
+    /// What clone(2) gave for the process that it made.
+    pub(super) fn of(fd: OwnedFd, pid: u32) -> Self {
+        Self { fd, pid }
+    }
+
     /// Its number.
     #[must_use]
     pub fn pid(&self) -> u32 {

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use thiserror::Error;
 
+use super::born::{Failure, Plan, Stage, Strings};
 use super::command::Program;
 use super::own;
 use super::pidfd::PidFd;
@@ -77,7 +75,6 @@ pub struct Child {
 /// # Errors
 /// Nothing runs then.
 pub fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnError> {
-    let path = launch.program.path.clone();
     if let Some(identity) = &launch.identity {
         for (name, value) in [("HOME", &identity.home), ("USER", &identity.name), ("LOGNAME", &identity.name)] {
             if let Some(value) = value {
@@ -85,121 +82,40 @@ pub fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnError> {
             }
         }
     }
-    let image = Image::new(&launch)?;
-    let inherited = own::inherited();
-    let mut command = Command::new(&path);
-    command.current_dir(&launch.cwd);
-    command.stdin(Stdio::null()).stdout(launch.stdout).stderr(launch.stderr);
-    #[expect(unsafe_code, reason = "a session, another user and signals at their defaults need code between fork and exec")]
-    // SAFETY: only async-signal-safe calls are made, and nothing is allocated (signal-safety(7)).
-    unsafe {
-        command.pre_exec(move || {
-            if let Some(inherited) = inherited {
-                rustix::process::umask(inherited.umask);
-                rustix::process::setrlimit(rustix::process::Resource::Nofile, inherited.files)?;
-            }
-            prepare(launch.identity.as_ref())?;
-            Err(image.execute())
-        });
-    }
-    let started = reaper.keep(|| command.spawn(), std::process::Child::id);
-    let mut child = started.map_err(|error| explain(&error, path, &launch.cwd))?;
-    let pid = child.id();
-    // The child is not reaped yet, so its number cannot mean another process.
-    match PidFd::open(pid) {
-        Ok(pidfd) => Ok(Child { pidfd, start_ticks: super::start_time(pid).unwrap_or(0) }),
-        Err(error) => {
-            // Nobody could notice its end: it must not run.
-            let _ = child.kill();
-            let _ = child.wait();
-            reaper.forget(pid);
-            Err(SpawnError::Other(format!("no handle of the new process: {error}; are too many files open?")))
-        }
-    }
+    let path = text(launch.program.path.as_os_str().as_bytes())?;
+    let args = launch.program.args.iter().map(|arg| text(arg.as_bytes()));
+    let env = launch.env.iter().map(|(name, value)| text(format!("{name}={value}").as_bytes()));
+    let nothing = std::fs::File::open("/dev/null").map_err(|error| SpawnError::Other(format!("/dev/null: {error}")))?.into();
+    let plan = Plan {
+        args: Strings::new([Ok(path.clone())].into_iter().chain(args).collect::<Result<_, _>>()?),
+        env: Strings::new(env.collect::<Result<_, _>>()?),
+        path,
+        cwd: text(launch.cwd.as_os_str().as_bytes())?,
+        files: vec![&nothing, &launch.stdout, &launch.stderr],
+        identity: launch.identity.as_ref(),
+        inherited: own::inherited(),
+    };
+    let started = reaper.keep(|| plan.carry_out(), |(pid, _)| *pid);
+    let (pid, handle) = started.map_err(|failure| explain(&failure, launch.program.path, &launch.cwd))?;
+    // It is not reaped yet, so its number cannot mean another process.
+    Ok(Child { pidfd: PidFd::of(handle, pid), start_ticks: super::start_time(pid).unwrap_or(0) })
 }
 
-/// What execve(2) takes. Made before the fork, because nothing may be allocated after it. Called directly, because
-/// execvp(3), which the standard library uses, hands a file of an unknown format to a shell instead of saying so.
-struct Image {
-    path: CString,
-    args: Pointers,
-    env: Pointers,
+fn text(bytes: &[u8]) -> Result<CString, SpawnError> {
+    CString::new(bytes).map_err(|_| SpawnError::Other("an argument or a variable holds a NUL byte; mend it in the config".into()))
 }
 
-struct Pointers {
-    _strings: Vec<CString>,
-    list: Vec<*const libc::c_char>,
-}
-
-#[expect(unsafe_code, reason = "raw pointers into strings that move along with them")]
-// SAFETY: the pointers lead into heap memory that `_strings` owns and nobody changes.
-unsafe impl Send for Pointers {}
-#[expect(unsafe_code, reason = "raw pointers into strings that move along with them")]
-// SAFETY: as above; shared access reads only.
-unsafe impl Sync for Pointers {}
-
-impl Pointers {
-    fn new(strings: Vec<CString>) -> Self {
-        let list = strings.iter().map(|one| one.as_ptr()).chain([std::ptr::null()]).collect();
-        Self { _strings: strings, list }
-    }
-}
-
-impl Image {
-    fn new(launch: &Launch) -> Result<Self, SpawnError> {
-        let text = |bytes: Vec<u8>| {
-            CString::new(bytes)
-                .map_err(|_| SpawnError::Other("an argument or a variable holds a NUL byte; mend it in the config".into()))
-        };
-        let path = text(launch.program.path.as_os_str().as_bytes().to_vec())?;
-        let args = launch.program.args.iter().map(|arg| text(arg.clone().into_bytes()));
-        let args = [Ok(path.clone())].into_iter().chain(args).collect::<Result<_, _>>()?;
-        let env =
-            launch.env.iter().map(|(name, value)| text(format!("{name}={value}").into_bytes())).collect::<Result<_, _>>()?;
-        Ok(Self { path, args: Pointers::new(args), env: Pointers::new(env) })
-    }
-
-    /// Becomes the program; comes back only with an error.
-    fn execute(&self) -> io::Error {
-        #[expect(unsafe_code, reason = "the standard library has no plain execve")]
-        // SAFETY: both lists end with a null pointer and lead to strings that live as long as `self`.
-        unsafe {
-            libc::execve(self.path.as_ptr(), self.args.list.as_ptr(), self.env.list.as_ptr());
-        }
-        io::Error::last_os_error()
-    }
-}
-
-fn prepare(identity: Option<&Identity>) -> io::Result<()> {
-    let check = |result: libc::c_int| if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
-    #[expect(unsafe_code, reason = "plain system calls between fork and exec")]
-    // SAFETY: async-signal-safe calls with plain values; `identity` was made before the fork.
-    unsafe {
-        check(libc::setsid())?;
-        // A shell that starts qd in the background sets SIGINT and SIGQUIT to be ignored, and exec(2) would keep that.
-        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2, libc::SIGCHLD] {
-            libc::signal(signal, libc::SIG_DFL);
-        }
-        if let Some(identity) = identity {
-            if libc::geteuid() == 0 {
-                check(libc::setgroups(identity.groups.len(), identity.groups.as_ptr()))?;
-            }
-            check(libc::setgid(identity.gid))?;
-            check(libc::setuid(identity.uid))?;
-        }
-    }
-    Ok(())
-}
-
-fn explain(error: &io::Error, path: PathBuf, cwd: &std::path::Path) -> SpawnError {
-    match error.raw_os_error() {
-        Some(libc::ENOENT) if !cwd.is_dir() => SpawnError::NoFolder(cwd.to_owned()),
-        Some(libc::ENOENT) if path.exists() => {
+fn explain(Failure { stage, error }: &Failure, path: PathBuf, cwd: &std::path::Path) -> SpawnError {
+    match (stage, error.raw_os_error()) {
+        (Stage::Clone, _) => SpawnError::Other(format!("no new process can be made: {error}; are there too many?")),
+        (Stage::Folder, Some(libc::ENOENT | libc::ENOTDIR)) => SpawnError::NoFolder(cwd.to_owned()),
+        (Stage::Folder, _) => SpawnError::Other(format!("the working directory {} cannot be entered: {error}", cwd.display())),
+        (Stage::Execute, Some(libc::ENOENT)) if path.exists() => {
             SpawnError::NotFound(format!("{} exists, but the interpreter that its first line names does not", path.display()))
         }
-        Some(libc::ENOENT) => SpawnError::NotFound(format!("there is no file {}", path.display())),
-        Some(libc::ENOEXEC) => SpawnError::WrongFormat(path),
-        Some(libc::EACCES | libc::EPERM) => SpawnError::NotPermitted(path),
+        (Stage::Execute, Some(libc::ENOENT)) => SpawnError::NotFound(format!("there is no file {}", path.display())),
+        (Stage::Execute, Some(libc::ENOEXEC)) => SpawnError::WrongFormat(path),
+        (Stage::Execute | Stage::Identity, Some(libc::EACCES | libc::EPERM)) => SpawnError::NotPermitted(path),
         _ => SpawnError::Other(format!("{}: {error}", path.display())),
     }
 }

@@ -1,0 +1,210 @@
+//! From clone(2) to execve(2): what the new process does before it is the program.
+//!
+//! It borrows our memory until then (`CLONE_VM | CLONE_VFORK`, as posix_spawn(3) does), so that starting costs the same
+//! however large we are, and so that it can leave word why it failed. The thread that starts it waits meanwhile. In return it
+//! must not allocate, panic or take a lock, and calls the kernel directly where the C library would tell our other threads
+//! (setuid(2), "C library/kernel differences").
+
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use super::own::Inherited;
+use super::user::Identity;
+
+/// Room for the calls that the new process makes before it is the program.
+const STACK: usize = 256 << 10;
+/// Descriptors of ours are put out of the way of those that the program is to have, which begin at 0.
+const OUT_OF_THE_WAY: c_int = 64;
+
+/// Text as the kernel takes it. Made before the clone, because nothing may be allocated after it.
+pub(super) struct Strings {
+    _strings: Vec<CString>,
+    list: Vec<*const c_char>,
+}
+
+impl Strings {
+    pub(super) fn new(strings: Vec<CString>) -> Self {
+        let list = strings.iter().map(|one| one.as_ptr()).chain([std::ptr::null()]).collect();
+        Self { _strings: strings, list }
+    }
+}
+
+/// What becomes of the new process.
+pub(super) struct Plan<'a> {
+    pub(super) path: CString,
+    pub(super) args: Strings,
+    pub(super) env: Strings,
+    pub(super) cwd: CString,
+    /// What it is to have open, from 0 on.
+    pub(super) files: Vec<&'a OwnedFd>,
+    pub(super) identity: Option<&'a Identity>,
+    pub(super) inherited: Option<Inherited>,
+}
+
+/// How far it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// There is no new process.
+    Clone,
+    /// Files, limits and session.
+    Setup,
+    /// Another user or group.
+    Identity,
+    /// The working directory.
+    Folder,
+    /// The program.
+    Execute,
+}
+
+/// Why it is not the program.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) stage: Stage,
+    pub(super) error: io::Error,
+}
+
+/// What both sides know.
+struct Shared<'a> {
+    plan: &'a Plan<'a>,
+    /// Where each file goes first.
+    moved: Vec<c_int>,
+    stage: Stage,
+    errno: c_int,
+}
+
+impl Plan<'_> {
+    /// Makes the process. Gives its number and a handle of it once it is the program.
+    pub(super) fn carry_out(&self) -> Result<(u32, OwnedFd), Failure> {
+        let mut stack = vec![0_u8; STACK];
+        let mut shared = Shared { plan: self, moved: vec![-1; self.files.len()], stage: Stage::Clone, errno: 0 };
+        let mut handle: RawFd = -1;
+        let masked = Masked::new();
+        #[expect(unsafe_code, reason = "clone(2) has no safe form")]
+        // SAFETY: the stack is ours alone, aligned to 16 bytes below its end, and grows down as on every machine that Rust
+        // knows Linux for. The new process runs `begin` on it with `shared`, and this thread, which owns both, sleeps until
+        // it has ended or become the program (CLONE_VFORK). All signals are blocked, so none of our handlers runs in it.
+        let pid = unsafe {
+            let end = stack.as_mut_ptr().add(STACK);
+            let top = end.sub(end as usize % 16).cast::<c_void>();
+            let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+            libc::clone(begin, top, flags, (&raw mut shared).cast(), &raw mut handle)
+        };
+        let error = io::Error::last_os_error();
+        drop(masked);
+        let Ok(number) = u32::try_from(pid) else { return Err(Failure { stage: Stage::Clone, error }) };
+        #[expect(unsafe_code, reason = "the kernel hands over a new descriptor as a number")]
+        // SAFETY: clone(2) opened it for us (CLONE_PIDFD), and nobody else knows it.
+        let handle = unsafe { OwnedFd::from_raw_fd(handle) };
+        if shared.errno == 0 {
+            return Ok((number, handle));
+        }
+        let pid = rustix::process::Pid::from_raw(pid);
+        // It has ended already: it left word before.
+        let _ = rustix::process::waitpid(pid, rustix::process::WaitOptions::empty());
+        Err(Failure { stage: shared.stage, error: io::Error::from_raw_os_error(shared.errno) })
+    }
+}
+
+/// All signals of this thread are blocked until this is dropped.
+struct Masked(libc::sigset_t);
+
+impl Masked {
+    fn new() -> Self {
+        #[expect(unsafe_code, reason = "signal masks have no safe form")]
+        // SAFETY: both sets are plain memory that the calls fill; zeros are valid for them.
+        unsafe {
+            let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+            libc::sigfillset(&raw mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+            Self(before)
+        }
+    }
+}
+
+impl Drop for Masked {
+    fn drop(&mut self) {
+        #[expect(unsafe_code, reason = "signal masks have no safe form")]
+        // SAFETY: the set was filled by the kernel.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut());
+        }
+    }
+}
+
+extern "C" fn begin(shared: *mut c_void) -> c_int {
+    #[expect(unsafe_code, reason = "the argument of clone(2) is a bare pointer")]
+    // SAFETY: it leads to the `Shared` of `carry_out`, which sleeps and does not touch it.
+    let shared = unsafe { &mut *shared.cast::<Shared<'_>>() };
+    shared.errno = shared.become_the_program();
+    #[expect(unsafe_code, reason = "ends this process without running anything that belongs to the other one")]
+    // SAFETY: _exit(2) runs no handlers.
+    unsafe {
+        libc::_exit(127)
+    }
+}
+
+fn errno() -> c_int {
+    #[expect(unsafe_code, reason = "io::Error would do as well, but may allocate some day")]
+    // SAFETY: the thread's own variable.
+    unsafe {
+        *libc::__errno_location()
+    }
+}
+
+macro_rules! attempt {
+    ($call:expr) => {
+        if $call < 0 {
+            return errno();
+        }
+    };
+}
+
+impl Shared<'_> {
+    /// Comes back only with the number of an error.
+    fn become_the_program(&mut self) -> c_int {
+        let plan = self.plan;
+        self.stage = Stage::Setup;
+        #[expect(unsafe_code, reason = "plain system calls between clone and execve")]
+        // SAFETY: async-signal-safe calls with plain values and with pointers into `plan`, which outlives them.
+        unsafe {
+            // Handlers are ours, and what a shell set to be ignored would stay so (execve(2)).
+            for signal in 1..=64 {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            attempt!(libc::setsid());
+            if let Some(inherited) = &plan.inherited {
+                libc::umask(inherited.umask.bits());
+                let limit = libc::rlimit {
+                    rlim_cur: inherited.files.current.unwrap_or(libc::RLIM_INFINITY),
+                    rlim_max: inherited.files.maximum.unwrap_or(libc::RLIM_INFINITY),
+                };
+                attempt!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit));
+            }
+            for (file, moved) in plan.files.iter().zip(&mut self.moved) {
+                *moved = libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+                attempt!(*moved);
+            }
+            for (moved, number) in self.moved.iter().zip(0..) {
+                attempt!(libc::dup2(*moved, number));
+            }
+            self.stage = Stage::Identity;
+            if let Some(identity) = plan.identity {
+                if libc::geteuid() == 0 {
+                    attempt!(libc::syscall(libc::SYS_setgroups, identity.groups.len(), identity.groups.as_ptr()));
+                }
+                attempt!(libc::syscall(libc::SYS_setgid, identity.gid));
+                attempt!(libc::syscall(libc::SYS_setuid, identity.uid));
+            }
+            self.stage = Stage::Folder;
+            attempt!(libc::chdir(plan.cwd.as_ptr()));
+            self.stage = Stage::Execute;
+            let mut none: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut none);
+            libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+            // Directly, because execvp(3) hands a file of an unknown format to a shell instead of saying so.
+            libc::execve(plan.path.as_ptr(), plan.args.list.as_ptr(), plan.env.list.as_ptr());
+        }
+        errno()
+    }
+}
