@@ -273,7 +273,7 @@ impl Running {
         if !leave {
             // What is still being started must be known before it can be stopped.
             if !beginning.is_finished() {
-                let _ = beginning.await;
+                let _ = tokio::time::timeout(FIRST_APPS, beginning).await;
             }
             tokio::select! {
                 () = self.node.engine.shut_down() => {}

@@ -36,8 +36,14 @@ fn widen(range: &mut Range, value: f64) {
 }
 
 /// The mean of a figure in bytes per hour since `since`, by least squares; none where it does not grow steadily.
-pub(crate) fn growth(points: &[(Time, f64)], since: Time) -> Option<f64> {
+pub(crate) fn growth(points: &[(Time, f64)], since: Time) -> Option<(f64, Time)> {
     const ENOUGH: usize = 12;
+    /// What a program does in its first minutes says nothing about the hour.
+    const LONG_ENOUGH_MS: i64 = 10 * 60_000;
+    let first = points.iter().map(|(time, _)| *time).find(|time| *time >= since)?;
+    if points.last()?.0.0 - first.0 < LONG_ENOUGH_MS {
+        return None;
+    }
     let run: Vec<_> = points
         .iter()
         .filter(|(time, _)| *time >= since)
@@ -57,7 +63,7 @@ pub(crate) fn growth(points: &[(Time, f64)], since: Time) -> Option<f64> {
     }
     // The square of the correlation: below that it wavers more than it grows.
     let steady = xx > 0.0 && yy > 0.0 && xy * xy / (xx * yy) > 0.6;
-    (steady && xy > 0.0).then(|| xy / xx)
+    (steady && xy > 0.0).then(|| (xy / xx, first))
 }
 
 /// The figure that 95 of 100 do not exceed.
@@ -93,7 +99,9 @@ mod tests {
     #[test]
     fn growth_is_told_where_it_is_steady() {
         let points: Vec<_> = (0..20_i64).map(|index| (Time(index * 360_000), 100.0 + index as f64)).collect();
-        assert!(growth(&points, Time(0)).is_some_and(|rate| (rate - 10.0).abs() < 0.01));
+        assert!(growth(&points, Time(-5)).is_some_and(|(rate, since)| (rate - 10.0).abs() < 0.01 && since == Time(0)));
+        let minutes: Vec<_> = (0..20_i64).map(|index| (Time(index * 20_000), index as f64)).collect();
+        assert_eq!(growth(&minutes, Time(0)), None, "a few minutes are no trend");
         let wavering: Vec<_> = (0..20_i64).map(|index| (Time(index * 360_000), (index % 2) as f64)).collect();
         assert_eq!(growth(&wavering, Time(0)), None);
         assert_eq!(percentile_95(&points), Some(119.0));

@@ -205,7 +205,7 @@ impl Default for AppSpec {
             kill_timeout_ms: 1600,
             treekill: true,
             wait_ready: false,
-            listen_timeout_ms: 3000,
+            listen_timeout_ms: 30_000,
             shutdown_with_message: false,
             cron_restart: None,
             watch: None,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use app::model::{AppRecord, AppSpec, Cause, EventKind, InstanceRecord};
 use futures_util::FutureExt;
@@ -16,6 +17,9 @@ use super::shared::AppCell;
 use super::view;
 use crate::control::{Actor as Asker, Applied, Intake, Refusal};
 use crate::process;
+
+/// How long the start of all apps is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What came of definitions that were handed in, and what has to be waited for.
 #[derive(Default)]
@@ -48,13 +52,14 @@ impl Engine {
         for stray in survivors.strays() {
             self.node_event(&stray);
         }
-        join_all(coming).await;
+        // One that is slow to become ready, or waits for another, is on its way: that has to do.
+        let _ = tokio::time::timeout(PATIENCE, join_all(coming)).await;
         self.0.ready.store(true, Ordering::Relaxed);
     }
 
     /// Takes up apps of a saved list: what is missing is added, what should run is started.
     pub async fn take_up(&self, records: Vec<AppRecord>) {
-        let _changing = self.0.changing.lock().await;
+        let changing = self.0.changing.lock().await;
         let (mut added, mut coming) = (Vec::new(), Vec::new());
         for mut record in records {
             let (name, wanted) = (record.name.clone(), record.wanted);
@@ -76,7 +81,8 @@ impl Engine {
             }
         }
         self.remember(added).await;
-        join_all(coming).await;
+        drop(changing);
+        let _ = tokio::time::timeout(PATIENCE, join_all(coming)).await;
     }
 
     /// Takes definitions. New apps are added, and started unless `autostart` is off. Where a person wants them to run, what

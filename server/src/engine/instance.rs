@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use app::model::{AppSpec, Cause, Event, EventKind, Instance, LogFile, State, Time};
 use tokio::io::unix::AsyncFd;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::dependencies;
 use super::identity::{Identity, Rest};
 use super::machine::{Effect, Ended, Input, Machine, Mono, Tale, Why};
 use super::policy::Policy;
 use super::shared::{AppCell, Shared};
-use crate::process::{self, Launch, PidFd, RawExit, SpawnError, Table, Tree};
+use crate::config::interpreter;
+use crate::process::{self, Channel, Launch, PidFd, RawExit, SpawnError, Table, Tree, Word};
 
 /// How long the last lines of an ended process may hold up its restart.
 const LAST_LINES_PATIENCE: Duration = Duration::from_millis(20);
@@ -69,6 +71,9 @@ pub(super) struct Actor {
     index: u32,
     machine: Machine,
     running: Option<Running>,
+    /// Where it may say that it is ready, if it is run by Node.
+    channel: Option<Channel>,
+    changes: watch::Receiver<()>,
     marker: String,
     /// The main process of the last run: its tree may outlive it.
     leader: Option<(u32, u64)>,
@@ -85,6 +90,8 @@ impl Actor {
         let machine = Machine::new(Policy::of(&cell.latest()), restarts);
         let marker = shared.marker(pm_id, 0);
         Self {
+            changes: shared.changes.subscribe(),
+            channel: None,
             shared,
             cell,
             pm_id,
@@ -116,6 +123,11 @@ impl Actor {
                     Some(Message::Rules) => self.machine.set_policy(Policy::of(&self.cell.latest())),
                     Some(Message::End) | None => return,
                 },
+                word = word(self.channel.as_mut()) => match word {
+                    Ok(Word::Ready) => self.step(Input::Ready),
+                    Err(_) => self.channel = None,
+                },
+                _ = self.changes.changed(), if self.machine.waits_for_others() => self.ask_dependencies(),
                 () = due(self.wake) => { self.wake = None; self.step(Input::Due); }
                 () = due_at(self.look.map(|(at, _)| at)) => self.look_at_tree(),
             }
@@ -129,6 +141,7 @@ impl Actor {
                 let (pid, spec) = (pidfd.pid(), self.cell.running());
                 self.marker = marker;
                 self.leader = Some((pid, start_ticks));
+                self.channel = has_channel(&spec).then(|| Channel::of(&pidfd)).flatten();
                 match pidfd.watched() {
                     Ok(pidfd) => {
                         if let Err(error) = self.shared.logs.attach(&spec, self.index) {
@@ -170,18 +183,24 @@ impl Actor {
         let spec = self.cell.take_for_start();
         let started_at = process::wall_clock();
         self.marker = self.shared.marker(self.pm_id, started_at.ms());
-        (self.leader, self.killing) = (None, false);
+        (self.leader, self.killing, self.channel) = (None, false, None);
         let program = process::program(&spec)?;
         let identity = process::Identity::find(spec.uid.as_deref(), spec.gid.as_deref())?;
         let outputs = self.shared.logs.attach(&spec, self.index).map_err(|error| SpawnError::Logs(error.to_string()))?;
-        let launch = Launch {
-            program,
-            cwd: spec.cwd.clone().into(),
-            env: process::environment(&spec, self.pm_id, self.index, &self.marker),
-            stdout: outputs.stdout,
-            stderr: outputs.stderr,
-            identity,
-        };
+        let mut env = process::environment(&spec, self.pm_id, self.index, &self.marker);
+        let mut more = Vec::new();
+        if has_channel(&spec)
+            && let Ok((ours, theirs)) = process::channel()
+        {
+            env.insert("NODE_CHANNEL_FD".into(), process::CHANNEL_FD.to_string());
+            env.insert("NODE_CHANNEL_SERIALIZATION_MODE".into(), "json".into());
+            (self.channel, more) = (Some(ours), theirs.into());
+        }
+        if let Some(address) = self.shared.notify_address.as_ref().filter(|_| spec.wait_ready) {
+            env.insert("NOTIFY_SOCKET".into(), address.clone());
+        }
+        let cwd = spec.cwd.clone().into();
+        let launch = Launch { program, cwd, env, stdout: outputs.stdout, stderr: outputs.stderr, more, identity };
         let child = process::spawn(launch, &self.shared.reaper)?;
         let (pid, start_ticks) = (child.pidfd.pid(), child.start_ticks);
         self.leader = Some((pid, start_ticks));
@@ -219,8 +238,12 @@ impl Actor {
             RawExit::Signal(number) => Ended::Signal(number),
             RawExit::Unknown => Ended::Unknown,
         };
-        let lines = if self.machine.state() == State::Online { self.last_lines(&running.spec.clone()).await } else { Vec::new() };
-        self.running = None;
+        let lines = if matches!(self.machine.state(), State::Online | State::Starting) {
+            self.last_lines(&running.spec.clone()).await
+        } else {
+            Vec::new()
+        };
+        (self.running, self.channel) = (None, None);
         self.shared.reaper.forget(pid);
         let leftovers = (!process::group_is_empty(pid) || process::orphans_present()) && !self.members().is_empty();
         let now = process::monotonic_ms();
@@ -237,6 +260,7 @@ impl Actor {
     fn carry_out(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
+                Effect::AskDependencies => self.ask_dependencies(),
                 Effect::Spawn => {
                     let spawned = self.spawn();
                     self.step(spawned.map_or_else(|error| Input::SpawnFailed(error.to_string()), |()| Input::Spawned));
@@ -253,6 +277,14 @@ impl Actor {
             self.write_identity();
         }
         self.answer();
+    }
+
+    fn ask_dependencies(&mut self) {
+        // What changes from here on is seen.
+        self.changes.mark_unchanged();
+        let apps = self.shared.board.apps();
+        let needed = self.cell.latest();
+        self.step(Input::Dependencies(dependencies::stand(&needed.depends_on, &apps)));
     }
 
     async fn last_lines(&self, spec: &Arc<AppSpec>) -> Vec<String> {
@@ -295,6 +327,9 @@ impl Actor {
         let spec = self.running.as_ref().map_or_else(|| self.cell.running(), |running| running.spec.clone());
         let number = process::signal_number(&spec.stop_signal).unwrap_or(libc::SIGINT);
         let main = self.running.as_ref().map(|running| running.pidfd.get_ref());
+        if main.is_some() && spec.shutdown_with_message && self.channel.as_ref().is_some_and(Channel::tell_shutdown) {
+            return;
+        }
         if let Some(main) = main {
             // A stopped process cannot hear anything but SIGCONT.
             let _ = main.send(libc::SIGCONT);
@@ -399,6 +434,7 @@ impl Actor {
             (one.state, one.reason, one.pid, one.started_at, one.retry_at) = (state, reason, pid, started_at, retry_at);
             (one.restarts, one.unstable_restarts) = (self.machine.restarts(), self.machine.unstable());
         });
+        self.shared.changes.send_replace(());
     }
 
     /// After what it says has been told, never before: a kill between the two is noticed by the next supervisor, which compares
@@ -447,6 +483,18 @@ impl Actor {
             let _ = done.send(result);
         }
         self.waiters = waiting;
+    }
+}
+
+/// Is it run by Node, which then has a channel to us as it has to PM2?
+fn has_channel(spec: &AppSpec) -> bool {
+    !spec.shell && interpreter::is_node(&spec.interpreter, &spec.script)
+}
+
+async fn word(channel: Option<&mut Channel>) -> std::io::Result<Word> {
+    match channel {
+        Some(channel) => channel.word().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -63,21 +63,77 @@ enum Next {
 
 /// A run that is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Finished {
-    ended: Ended,
-    ran_ms: u64,
+pub struct Finished {
+    /// How it ended.
+    pub ended: Ended,
+    /// How long it ran, in ms.
+    pub ran_ms: u64,
+    /// Did it come so far that it counted as running?
+    pub ready: Ready,
+}
+
+/// How far a run came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// It counted as running.
+    Yes,
+    /// It ended before it said that it was ready.
+    No,
+    /// It was ended, because it did not say so within its `listen_timeout`.
+    TooLate,
+}
+
+/// How those stand that an app depends on. The words say what is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dependencies {
+    /// All of them are ready.
+    Ready,
+    /// One is on its way.
+    Coming(String),
+    /// One does not run, and nobody knows when it will.
+    Resting(String),
 }
 
 /// Where the instance is, with the data that exists only there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
-    Stopped { reason: Option<String>, by_policy: bool },
-    Starting,
-    Online { since: Mono },
-    Stopping { main_gone: bool, deadline: Mono, killed: bool, since_start: Mono, next: Next },
-    BackingOff { until: Mono, reason: String },
-    Errored { reason: String },
-    Unkillable { main_gone: bool, retry: Mono, since_start: Mono, next: Next },
+    Stopped {
+        reason: Option<String>,
+        by_policy: bool,
+    },
+    /// For what it depends on.
+    Waiting {
+        why: Why,
+        reason: String,
+        resting: bool,
+    },
+    /// The process is being made, or has run since then and is not ready yet.
+    Starting {
+        since: Option<Mono>,
+    },
+    Online {
+        since: Mono,
+    },
+    Stopping {
+        main_gone: bool,
+        deadline: Mono,
+        killed: bool,
+        since_start: Mono,
+        next: Next,
+    },
+    BackingOff {
+        until: Mono,
+        reason: String,
+    },
+    Errored {
+        reason: String,
+    },
+    Unkillable {
+        main_gone: bool,
+        retry: Mono,
+        since_start: Mono,
+        next: Next,
+    },
 }
 
 /// What happens to an instance.
@@ -101,10 +157,14 @@ pub enum Input {
         /// Was its end told already?
         told: bool,
     },
+    /// The answer to [`Effect::AskDependencies`], and each change of it.
+    Dependencies(Dependencies),
     /// [`Effect::Spawn`] worked.
     Spawned,
     /// [`Effect::Spawn`] did not work.
     SpawnFailed(String),
+    /// The process says that it is ready.
+    Ready,
     /// The main process is gone.
     Exited {
         /// How.
@@ -123,6 +183,8 @@ pub enum Input {
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
+    /// Tell how those stand that it depends on, now and until they are ready.
+    AskDependencies,
     /// Start a process; answer with `Spawned` or `SpawnFailed`.
     Spawn,
     /// Send the stop signal to the whole tree.
@@ -199,7 +261,7 @@ impl Machine {
     pub fn state(&self) -> State {
         match self.phase {
             Phase::Stopped { .. } => State::Stopped,
-            Phase::Starting => State::Starting,
+            Phase::Waiting { .. } | Phase::Starting { .. } => State::Starting,
             Phase::Online { .. } => State::Online,
             Phase::Stopping { .. } => State::Stopping,
             Phase::BackingOff { .. } => State::BackingOff,
@@ -213,10 +275,16 @@ impl Machine {
     pub fn reason(&self) -> Option<&str> {
         match &self.phase {
             Phase::Stopped { reason, .. } => reason.as_deref(),
-            Phase::BackingOff { reason, .. } | Phase::Errored { reason } => Some(reason),
+            Phase::Waiting { reason, .. } | Phase::BackingOff { reason, .. } | Phase::Errored { reason } => Some(reason),
             Phase::Unkillable { .. } => Some("SIGKILL had no effect; it is tried again"),
-            Phase::Starting | Phase::Online { .. } | Phase::Stopping { .. } => None,
+            Phase::Starting { .. } | Phase::Online { .. } | Phase::Stopping { .. } => None,
         }
+    }
+
+    /// Does it wait for what it depends on?
+    #[must_use]
+    pub fn waits_for_others(&self) -> bool {
+        matches!(self.phase, Phase::Waiting { .. })
     }
 
     /// Does it rest because its policy says so, and not because somebody asked?
@@ -247,9 +315,9 @@ impl Machine {
     #[must_use]
     pub fn is_coming(&self) -> bool {
         match &self.phase {
-            Phase::Starting | Phase::Online { .. } => true,
+            Phase::Starting { .. } | Phase::Online { .. } | Phase::Waiting { resting: false, .. } => true,
             Phase::Stopping { next, .. } | Phase::Unkillable { next, .. } => matches!(next, Next::Start(_)),
-            Phase::Stopped { .. } | Phase::BackingOff { .. } | Phase::Errored { .. } => false,
+            Phase::Stopped { .. } | Phase::BackingOff { .. } | Phase::Errored { .. } | Phase::Waiting { .. } => false,
         }
     }
 
@@ -271,7 +339,9 @@ impl Machine {
                 }
             }
             Input::Lost { leftovers, told } => self.lost(leftovers, told, now, &mut effects),
+            Input::Dependencies(dependencies) => self.heard(dependencies, &mut effects),
             Input::Spawned => self.spawned(now, &mut effects),
+            Input::Ready => self.is_ready(now, &mut effects),
             Input::SpawnFailed(error) => self.spawn_failed(error, now, &mut effects),
             Input::Exited { ended, leftovers } => self.exited(ended, leftovers, now, &mut effects),
             Input::TreeGone => self.tree_gone(now, &mut effects),
@@ -293,23 +363,24 @@ impl Machine {
                 self.spawn(why, effects);
             }
             Phase::Stopping { next, .. } | Phase::Unkillable { next, .. } => *next = Next::Start(why),
-            Phase::Starting | Phase::Online { .. } => {}
+            Phase::Waiting { .. } | Phase::Starting { .. } | Phase::Online { .. } => {}
         }
     }
 
     fn stop(&mut self, why: Why, now: Mono, effects: &mut Vec<Effect>) {
         match &mut self.phase {
             Phase::Stopped { .. } => {}
-            Phase::BackingOff { .. } | Phase::Errored { .. } => self.rest(why, effects),
+            Phase::Waiting { .. } | Phase::BackingOff { .. } | Phase::Errored { .. } => self.rest(why, effects),
             Phase::Stopping { next, .. } | Phase::Unkillable { next, .. } => *next = Next::Rest(why),
-            Phase::Starting | Phase::Online { .. } => self.end_run(Next::Rest(why), now, effects),
+            Phase::Starting { .. } | Phase::Online { .. } => self.end_run(Next::Rest(why), now, effects),
         }
     }
 
     fn restart(&mut self, why: Why, now: Mono, effects: &mut Vec<Effect>) {
         let automatic = why.cause != Cause::Request;
         match &mut self.phase {
-            Phase::Starting | Phase::Online { .. } => self.end_run(Next::Start(why), now, effects),
+            Phase::Starting { .. } | Phase::Online { .. } => self.end_run(Next::Start(why), now, effects),
+            Phase::Waiting { .. } => {}
             _ if automatic => {}
             Phase::Stopping { next, .. } | Phase::Unkillable { next, .. } => *next = Next::Start(why),
             Phase::Stopped { .. } | Phase::BackingOff { .. } | Phase::Errored { .. } => self.start(why, effects),
@@ -320,14 +391,20 @@ impl Machine {
         let (why, message) = match &next {
             Next::Rest(why) => (why.clone(), words::asked("stopping", why)),
             Next::Start(why) => (why.clone(), words::asked("restarting", why)),
-            Next::Decide(_) => (Why::plain(Cause::Crash), "ending what it left behind".into()),
+            Next::Decide(_) => {
+                let limit = words::duration(self.policy.listen_timeout_ms());
+                (Why::plain(Cause::NotReady), format!("being ended: it was not ready within {limit} (listen_timeout)"))
+            }
         };
         effects.push(tell(EventKind::Stopping, why, message));
         self.begin_stopping(false, next, now, effects);
     }
 
     fn begin_stopping(&mut self, main_gone: bool, next: Next, now: Mono, effects: &mut Vec<Effect>) {
-        let since_start = if let Phase::Online { since } = self.phase { since } else { now };
+        let since_start = match self.phase {
+            Phase::Online { since } | Phase::Starting { since: Some(since) } => since,
+            _ => now,
+        };
         let deadline = now + self.policy.kill_timeout_ms();
         self.phase = Phase::Stopping { main_gone, deadline, killed: false, since_start, next };
         effects.push(Effect::Signal);
@@ -338,24 +415,58 @@ impl Machine {
     }
 
     fn spawn(&mut self, why: Why, effects: &mut Vec<Effect>) {
+        if self.policy.depends() {
+            self.phase = Phase::Waiting { why, reason: "waits for what it depends on".into(), resting: false };
+            effects.push(Effect::AskDependencies);
+        } else {
+            self.begin(why, effects);
+        }
+    }
+
+    fn begin(&mut self, why: Why, effects: &mut Vec<Effect>) {
         self.starting = why;
-        self.phase = Phase::Starting;
+        self.phase = Phase::Starting { since: None };
         effects.push(Effect::Spawn);
     }
 
+    fn heard(&mut self, dependencies: Dependencies, effects: &mut Vec<Effect>) {
+        let Phase::Waiting { why, reason, resting } = &mut self.phase else { return };
+        match dependencies {
+            Dependencies::Ready => {
+                let why = why.clone();
+                self.begin(why, effects);
+            }
+            Dependencies::Coming(words) => (*reason, *resting) = (words, false),
+            Dependencies::Resting(words) => (*reason, *resting) = (words, true),
+        }
+    }
+
     fn spawned(&mut self, now: Mono, effects: &mut Vec<Effect>) {
-        if self.phase != Phase::Starting {
+        if self.phase != (Phase::Starting { since: None }) {
             return;
         }
         self.spawn_failures = 0;
         self.spawn_error = None;
-        self.phase = Phase::Online { since: now };
+        if self.policy.waits_ready() {
+            self.phase = Phase::Starting { since: Some(now) };
+            effects.push(Effect::Wake(now + self.policy.listen_timeout_ms()));
+        } else {
+            self.phase = Phase::Online { since: now };
+        }
         let message = words::asked("started", &self.starting);
         effects.push(tell(EventKind::Start, self.starting.clone(), message));
     }
 
+    fn is_ready(&mut self, now: Mono, effects: &mut Vec<Effect>) {
+        if let Phase::Starting { since: Some(since) } = self.phase {
+            self.phase = Phase::Online { since };
+            let message = format!("is ready after {}", words::duration(now.saturating_sub(since)));
+            effects.push(tell(EventKind::Online, self.starting.clone(), message));
+        }
+    }
+
     fn spawn_failed(&mut self, error: String, now: Mono, effects: &mut Vec<Effect>) {
-        if self.phase != Phase::Starting {
+        if self.phase != (Phase::Starting { since: None }) {
             return;
         }
         let news = self.spawn_error.as_ref() != Some(&error);
@@ -377,8 +488,10 @@ impl Machine {
 
     fn exited(&mut self, ended: Ended, leftovers: bool, now: Mono, effects: &mut Vec<Effect>) {
         match &mut self.phase {
-            Phase::Online { since } => {
-                let run = Finished { ended, ran_ms: now.saturating_sub(*since) };
+            Phase::Online { since } | Phase::Starting { since: Some(since) } => {
+                let since = *since;
+                let ready = if matches!(self.phase, Phase::Online { .. }) { Ready::Yes } else { Ready::No };
+                let run = Finished { ended, ran_ms: now.saturating_sub(since), ready };
                 if leftovers {
                     self.tell_exit(&run, None, "; what it left behind is being ended", effects);
                     self.begin_stopping(true, Next::Decide(Box::new(run)), now, effects);
@@ -391,22 +504,22 @@ impl Machine {
                     return;
                 }
                 *main_gone = true;
-                let run = Finished { ended, ran_ms: now.saturating_sub(*since_start) };
-                let why = match next {
-                    Next::Rest(why) | Next::Start(why) => Some(why.clone()),
-                    Next::Decide(_) => None,
-                };
-                let message = match next {
-                    Next::Start(why) => words::asked("restarted", why),
-                    Next::Rest(why) => words::asked("stopped", why),
-                    Next::Decide(_) => words::ended(&run.ended),
+                let ran_ms = now.saturating_sub(*since_start);
+                let (why, message) = match next {
+                    Next::Start(why) => (why.clone(), words::asked("restarted", why)),
+                    Next::Rest(why) => (why.clone(), words::asked("stopped", why)),
+                    Next::Decide(run) => {
+                        (run.ended, run.ran_ms) = (ended.clone(), ran_ms);
+                        let limit = words::duration(self.policy.listen_timeout_ms());
+                        (Why::plain(Cause::NotReady), format!("went down: not ready within {limit}"))
+                    }
                 };
                 effects.push(Effect::Tell(Tale {
                     kind: EventKind::Exit,
-                    why: why.unwrap_or_else(|| Why::plain(Cause::Crash)),
+                    why,
                     message,
-                    ended: Some(run.ended),
-                    ran_ms: Some(run.ran_ms),
+                    ended: Some(ended),
+                    ran_ms: Some(ran_ms),
                 }));
                 if leftovers {
                     effects.push(Effect::WatchTree);
@@ -414,7 +527,11 @@ impl Machine {
                     self.finish(now, effects);
                 }
             }
-            Phase::Stopped { .. } | Phase::Starting | Phase::BackingOff { .. } | Phase::Errored { .. } => {}
+            Phase::Stopped { .. }
+            | Phase::Waiting { .. }
+            | Phase::Starting { .. }
+            | Phase::BackingOff { .. }
+            | Phase::Errored { .. } => {}
         }
     }
 
@@ -481,7 +598,7 @@ impl Machine {
     }
 
     fn decide(&mut self, run: &Finished, news: bool, now: Mono, effects: &mut Vec<Effect>) {
-        let verdict = self.policy.judge(&run.ended, run.ran_ms);
+        let verdict = self.policy.judge(run);
         if news {
             let outlook = match &verdict {
                 Verdict::Again { delay_ms: 0 } => String::new(),
@@ -490,7 +607,8 @@ impl Machine {
             };
             self.tell_exit(run, Some(&verdict), &outlook, effects);
         }
-        let why = Why::plain(words::cause(&run.ended));
+        let late = run.ready == Ready::TooLate;
+        let why = Why::plain(if late { Cause::NotReady } else { words::cause(&run.ended) });
         match verdict {
             Verdict::Again { delay_ms: 0 } => {
                 self.restarts = self.restarts.saturating_add(1);
@@ -498,7 +616,11 @@ impl Machine {
             }
             Verdict::Again { delay_ms } => {
                 let until = now + delay_ms;
-                let reason = format!("{} after {}", words::ended(&run.ended), words::duration(run.ran_ms));
+                let reason = if late {
+                    format!("it was not ready within {}", words::duration(self.policy.listen_timeout_ms()))
+                } else {
+                    format!("{} after {}", words::ended(&run.ended), words::duration(run.ran_ms))
+                };
                 let message = format!("waits {} before its next start", words::duration(delay_ms));
                 self.phase = Phase::BackingOff { until, reason };
                 effects.push(Effect::Wake(until));
@@ -559,11 +681,24 @@ impl Machine {
                 effects.extend([Effect::Kill, Effect::Wake(now + KILL_RETRY_MS)]);
             }
             Phase::Stopping { deadline, .. } => effects.push(Effect::Wake(*deadline)),
+            Phase::Starting { since: Some(since) } => {
+                let (since, deadline) = (*since, *since + self.policy.listen_timeout_ms());
+                if now < deadline {
+                    effects.push(Effect::Wake(deadline));
+                } else {
+                    let run = Finished { ended: Ended::Unknown, ran_ms: now.saturating_sub(since), ready: Ready::TooLate };
+                    self.end_run(Next::Decide(Box::new(run)), now, effects);
+                }
+            }
             Phase::Unkillable { retry, .. } => {
                 *retry = now + KILL_RETRY_MS;
                 effects.extend([Effect::Kill, Effect::Wake(now + KILL_RETRY_MS)]);
             }
-            Phase::Stopped { .. } | Phase::Starting | Phase::Online { .. } | Phase::Errored { .. } => {}
+            Phase::Stopped { .. }
+            | Phase::Waiting { .. }
+            | Phase::Starting { since: None }
+            | Phase::Online { .. }
+            | Phase::Errored { .. } => {}
         }
     }
 }

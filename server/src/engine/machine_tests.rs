@@ -130,6 +130,48 @@ fn a_process_that_went_while_nobody_looked_is_started_again() {
 }
 
 #[test]
+fn one_that_waits_to_be_ready() {
+    let mut machine = machine(|spec| (spec.wait_ready, spec.listen_timeout_ms, spec.max_restarts) = (true, 500, 2));
+    machine.apply(Input::Start(Why::plain(Cause::Config)), 0);
+    assert!(machine.apply(Input::Spawned, 0).contains(&Effect::Wake(500)));
+    assert_eq!((machine.state(), machine.is_coming()), (State::Starting, true));
+    let effects = machine.apply(Input::Ready, 200);
+    assert_eq!(tales(&effects), [(EventKind::Online, "is ready after 0.2 s".into())]);
+    assert_eq!(machine.state(), State::Online);
+    assert_eq!(machine.apply(Input::Due, 500), [], "the limit holds for the start alone");
+}
+
+#[test]
+fn one_that_is_not_ready_in_time_has_failed() {
+    let mut machine = machine(|spec| (spec.wait_ready, spec.listen_timeout_ms, spec.max_restarts) = (true, 500, 2));
+    machine.apply(Input::Start(Why::plain(Cause::Config)), 0);
+    machine.apply(Input::Spawned, 0);
+    let effects = machine.apply(Input::Due, 500);
+    assert!(effects.contains(&Effect::Signal), "{effects:?}");
+    let effects = machine.apply(Input::Exited { ended: Ended::Code(0), leftovers: false }, 510);
+    assert_eq!(tales(&effects), [(EventKind::Exit, "went down: not ready within 0.5 s".into())]);
+    assert!(effects.contains(&Effect::Spawn));
+    machine.apply(Input::Spawned, 510);
+    // An end before it is ready is a failure too.
+    machine.apply(exited(0), 600);
+    assert_eq!(machine.state(), State::Errored);
+}
+
+#[test]
+fn one_that_waits_for_others() {
+    let mut machine = machine(|spec| spec.depends_on = vec!["db".into()]);
+    let effects = machine.apply(Input::Start(Why::plain(Cause::Config)), 0);
+    assert_eq!(effects, [Effect::AskDependencies]);
+    machine.apply(Input::Dependencies(Dependencies::Resting("waits for db".into())), 0);
+    assert_eq!((machine.state(), machine.reason(), machine.is_coming()), (State::Starting, Some("waits for db"), false));
+    machine.apply(Input::Stop(Why::asked_by("ana")), 10);
+    assert_eq!(machine.state(), State::Stopped);
+    assert_eq!(machine.apply(Input::Dependencies(Dependencies::Ready), 20), [], "stopped while it waited");
+    machine.apply(Input::Start(Why::asked_by("ana")), 30);
+    assert_eq!(machine.apply(Input::Dependencies(Dependencies::Ready), 40), [Effect::Spawn]);
+}
+
+#[test]
 fn an_end_that_was_told_is_not_told_again() {
     let effects = machine(|_| {}).apply(Input::Lost { leftovers: false, told: true }, 0);
     assert_eq!(effects, [Effect::Spawn]);
@@ -156,6 +198,15 @@ impl World {
                     let more = machine.apply(answer, now);
                     self.carry_out(machine, more, works, now);
                 }
+                Effect::AskDependencies => {
+                    let answer = match now % 3 {
+                        0 => Dependencies::Ready,
+                        1 => Dependencies::Coming("waits".into()),
+                        _ => Dependencies::Resting("waits".into()),
+                    };
+                    let more = machine.apply(Input::Dependencies(answer), now);
+                    self.carry_out(machine, more, works, now);
+                }
                 Effect::Kill => assert!(self.alive || self.tree, "killed what is gone"),
                 Effect::WatchTree => self.watching = true,
                 Effect::Wake(at) => self.wake = Some(at),
@@ -175,6 +226,8 @@ enum Step {
     TreeGoes,
     Time(u64),
     Reset,
+    Ready,
+    DependenciesReady,
 }
 
 fn step() -> impl Strategy<Value = (Step, bool)> {
@@ -187,6 +240,8 @@ fn step() -> impl Strategy<Value = (Step, bool)> {
         3 => Just(Step::TreeGoes),
         5 => (0..4000_u64).prop_map(Step::Time),
         1 => Just(Step::Reset),
+        2 => Just(Step::Ready),
+        2 => Just(Step::DependenciesReady),
     ];
     (step, prop::bool::weighted(0.9))
 }
@@ -200,10 +255,14 @@ proptest! {
         restart_delay in 0..3000_u64,
         backoff in prop_oneof![Just(0_u64), 1..500_u64],
         autorestart in any::<bool>(),
+        wait_ready in any::<bool>(),
+        depends in any::<bool>(),
     ) {
         let mut machine = machine(|spec| {
             (spec.restart_delay_ms, spec.exp_backoff_restart_delay_ms, spec.autorestart) = (restart_delay, backoff, autorestart);
             spec.max_restarts = 5;
+            (spec.wait_ready, spec.listen_timeout_ms) = (wait_ready, 2500);
+            spec.depends_on = if depends { vec!["db".into()] } else { Vec::new() };
         });
         let (mut world, mut now, mut stopped) = (World::default(), 0, false);
         for (step, works) in steps {
@@ -213,6 +272,8 @@ proptest! {
                 Step::Restart => { stopped = false; Input::Restart(Why::asked_by("ana")) }
                 Step::Automatic => Input::Restart(Why::plain(Cause::Cron)),
                 Step::Reset => Input::Reset,
+                Step::Ready => Input::Ready,
+                Step::DependenciesReady => Input::Dependencies(Dependencies::Ready),
                 Step::Time(ms) => {
                     now += ms;
                     if world.wake.is_none_or(|at| at > now) { continue; }
@@ -234,18 +295,25 @@ proptest! {
             };
             let effects = machine.apply(input, now);
             world.carry_out(&mut machine, effects, works, now);
-            prop_assert_eq!(world.alive, matches!(machine.state(), State::Online) || (matches!(machine.state(), State::Stopping | State::Unkillable) && world.alive));
+            let state = machine.state();
+            let runs = state == State::Online || (state == State::Starting && !machine.waits_for_others());
+            let ends = matches!(state, State::Stopping | State::Unkillable);
+            prop_assert_eq!(world.alive, runs || (ends && world.alive));
             prop_assert!(!(stopped && machine.is_coming()), "a stop was lost");
-            if stopped { prop_assert!(!matches!(machine.state(), State::Online | State::BackingOff | State::Starting)); }
-            if matches!(machine.state(), State::BackingOff | State::Stopping | State::Unkillable) {
+            if stopped { prop_assert!(!matches!(state, State::Online | State::BackingOff | State::Starting)); }
+            if ends || state == State::BackingOff || (state == State::Starting && runs) {
                 prop_assert!(world.wake.is_some_and(|at| at <= now + 60_000), "it waits for nothing");
             }
-            prop_assert!(machine.state() != State::Starting, "a start without an answer");
+            prop_assert!(!wait_ready || !matches!(state, State::Starting) || runs || depends, "a start without an answer");
         }
         // Left alone, with a world that ends what it is told to end, every waiting comes to an end.
         for _ in 0..64 {
-            if !matches!(machine.state(), State::BackingOff | State::Stopping | State::Unkillable) { break; }
-            let input = if world.alive {
+            if !matches!(machine.state(), State::BackingOff | State::Stopping | State::Unkillable | State::Starting) { break; }
+            let input = if machine.waits_for_others() {
+                Input::Dependencies(Dependencies::Ready)
+            } else if machine.state() == State::Starting {
+                Input::Ready
+            } else if world.alive {
                 world.alive = false;
                 world.tree = false;
                 Input::Exited { ended: Ended::Signal(9), leftovers: false }

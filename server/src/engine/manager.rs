@@ -17,10 +17,10 @@ use super::instance::{Actor, Beginning, Goal, Message};
 use super::machine::{Input, Why};
 use super::shared::{AppCell, Shared};
 use super::store::Store;
-use super::{schedule, view, watch, words};
+use super::{dependencies, schedule, view, watch, words};
 use crate::control::{Actor as Asker, Done, Refusal};
 use crate::logs::Logs;
-use crate::process;
+use crate::process::{self, Notices};
 
 /// What an engine is made of.
 pub struct Options {
@@ -70,8 +70,13 @@ impl Engine {
         process::become_subreaper()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
         let identities = Identities::open(&options.run)?;
-        let shared =
-            Shared::new(options.board, options.logs, process::boot_id().unwrap_or_default(), options.home_id, identities);
+        let notices = {
+            let _inside = runtime.enter();
+            Notices::listen(&options.home_id)
+        };
+        let notify_address = notices.as_ref().ok().map(Notices::address);
+        let boot_id = process::boot_id().unwrap_or_default();
+        let shared = Shared::new(options.board, options.logs, boot_id, options.home_id, identities, notify_address);
         let inner = Inner {
             runtime: runtime.handle().clone(),
             shared: Arc::new(shared),
@@ -96,7 +101,35 @@ impl Engine {
                 }
             });
         })?;
-        Ok(Self(Arc::new(inner)))
+        let engine = Self(Arc::new(inner));
+        match notices {
+            Ok(notices) => drop(engine.0.runtime.spawn(engine.clone().hear(notices))),
+            Err(error) => tracing::error!(%error, "failed to listen for apps that say that they are ready"),
+        }
+        Ok(engine)
+    }
+
+    /// Hands on what apps say over `NOTIFY_SOCKET`.
+    async fn hear(self, notices: Notices) {
+        loop {
+            match notices.ready().await {
+                Ok(pid) => {
+                    let marker = process::marker_of(pid).unwrap_or_default();
+                    let apps = self.apps();
+                    let slot = apps
+                        .iter()
+                        .flat_map(|entry| &entry.instances)
+                        .find(|slot| self.0.shared.is_marker_of(&marker, slot.pm_id));
+                    if let Some(slot) = slot {
+                        let _ = slot.actor.send(Message::Note(Input::Ready));
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "failed to hear an app that says that it is ready");
+                    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                }
+            }
+        }
     }
 
     pub(super) fn apps(&self) -> MutexGuard<'_, Vec<Entry>> {
@@ -307,11 +340,15 @@ impl Engine {
         }
     }
 
-    /// Stops every app in order, and leaves them wanted: they run again when qd comes back.
+    /// Stops every app, each before what it depends on, and leaves them wanted: they run again when qd comes back.
     pub async fn shut_down(&self) {
         let _changing = self.0.changing.lock().await;
-        let slots: Vec<Slot> = self.apps().iter().rev().flat_map(|entry| entry.instances.clone()).collect();
-        request_all(&slots, &Input::Stop(Why::plain(Cause::Shutdown)), Goal::Down, Manner::Together).await;
+        let needs: Vec<(String, Vec<String>)> =
+            self.apps().iter().map(|entry| (entry.name.clone(), entry.cell.latest().depends_on.clone())).collect();
+        for together in dependencies::last_first(&needs) {
+            let slots: Vec<Slot> = together.into_iter().flat_map(|name| self.slots(name)).collect();
+            request_all(&slots, &Input::Stop(Why::plain(Cause::Shutdown)), Goal::Down, Manner::Together).await;
+        }
         let records = self.records();
         self.remember(records).await;
     }

@@ -4,6 +4,7 @@ mod adopt;
 mod ask;
 mod board;
 mod change;
+mod dependencies;
 mod identity;
 mod instance;
 mod journal;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use app::model::AppSpec;
+use tokio::sync::watch;
 
 use super::board::Board;
 use super::identity::{Identities, Identity};
@@ -15,6 +16,10 @@ pub(super) struct Shared {
     pub(super) logs: Logs,
     pub(super) reaper: Reaper,
     pub(super) boot_id: String,
+    /// Told when the state of an instance has changed.
+    pub(super) changes: watch::Sender<()>,
+    /// The value of `NOTIFY_SOCKET`, where somebody listens there.
+    pub(super) notify_address: Option<String>,
     home_id: String,
     identities: Identities,
     written: Mutex<HashMap<u32, Identity>>,
@@ -27,8 +32,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
-    pub(super) fn new(board: Arc<Board>, logs: Logs, boot_id: String, home_id: String, identities: Identities) -> Self {
+    pub(super) fn new(
+        board: Arc<Board>,
+        logs: Logs,
+        boot_id: String,
+        home_id: String,
+        identities: Identities,
+        notify_address: Option<String>,
+    ) -> Self {
         Self {
+            changes: watch::Sender::new(()),
+            notify_address,
             board,
             logs,
             reaper: Reaper::default(),
@@ -44,6 +58,11 @@ impl Shared {
     /// What the processes of a run carry in their environment.
     pub(super) fn marker(&self, pm_id: u32, run: i64) -> String {
         format!("{}.{pm_id}.{run}", self.home_id)
+    }
+
+    /// Is this the marker of a run of that instance?
+    pub(super) fn is_marker_of(&self, marker: &str, pm_id: u32) -> bool {
+        marker.strip_prefix(&format!("{}.{pm_id}.", self.home_id)).is_some_and(|run| !run.contains('.'))
     }
 
     /// What all our processes carry at the beginning of it.

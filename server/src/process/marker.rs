@@ -50,6 +50,12 @@ impl Table {
     }
 }
 
+/// The marker that a process carries now.
+#[must_use]
+pub fn marker_of(pid: u32) -> Option<String> {
+    find(&environment(&Proc::read(pid)?).ok()?)
+}
+
 /// The environment that a process was started with. Empty only if it stays so: execve(2) takes the old one away some time
 /// before it sets the new one (fs/binfmt_elf.c), and a process that is missed then would be one that is not ended.
 fn environment(process: &Proc) -> io::Result<Vec<u8>> {

@@ -2,10 +2,12 @@
 
 mod boot;
 mod born;
+mod channel;
 mod command;
 mod daemon;
 mod listeners;
 mod marker;
+mod notify;
 mod own;
 mod pidfd;
 mod ports;
@@ -19,9 +21,11 @@ mod tree;
 mod user;
 
 pub use boot::{boot_id, page_size, start_time, ticks_per_second, ticks_to_time};
+pub use channel::{CHANNEL_FD, Channel, Word, channel};
 pub use command::{MARKER, Program, environment, program};
 pub use daemon::detach;
-pub use marker::MarkerCache;
+pub use marker::{MarkerCache, marker_of};
+pub use notify::Notices;
 pub use own::settle_in;
 pub use pidfd::{PidFd, RawExit};
 pub use ports::Ports;

@@ -57,6 +57,8 @@ pub struct Launch {
     pub stdout: OwnedFd,
     /// Standard error.
     pub stderr: OwnedFd,
+    /// What else it is to have open, from 3 on.
+    pub more: Vec<OwnedFd>,
     /// Whom it runs as, if not as we do.
     pub identity: Option<Identity>,
 }
@@ -70,7 +72,7 @@ pub struct Child {
     pub start_ticks: u64,
 }
 
-/// Starts it: a session of its own, signals at their defaults, nothing open but the three standard streams.
+/// Starts it: a session of its own, signals at their defaults, nothing open but the standard streams and what it is given.
 ///
 /// # Errors
 /// Nothing runs then.
@@ -91,7 +93,7 @@ pub fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnError> {
         env: Strings::new(env.collect::<Result<_, _>>()?),
         path,
         cwd: text(launch.cwd.as_os_str().as_bytes())?,
-        files: vec![&nothing, &launch.stdout, &launch.stderr],
+        files: [&nothing, &launch.stdout, &launch.stderr].into_iter().chain(&launch.more).collect(),
         identity: launch.identity.as_ref(),
         inherited: own::inherited(),
     };
@@ -134,6 +136,7 @@ mod tests {
             env: BTreeMap::new(),
             stdout: null(),
             stderr: null(),
+            more: Vec::new(),
             identity: None,
         }
     }

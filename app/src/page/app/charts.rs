@@ -92,8 +92,8 @@ pub(super) fn Charts(name: String, looked: Looked) -> impl IntoView {
         }
         parts.extend(limit.get().map(|value| "limit ".to_owned() + &megabytes(value)));
         let since = marks.with(|marks| marks.first().copied()).unwrap_or_default().max(frame.get().from);
-        let rate = memory.with(|memory| growth(memory, since)).filter(|rate| *rate >= 1.0);
-        parts.extend(rate.map(|rate| {
+        let rate = memory.with(|memory| growth(memory, since)).filter(|(rate, _)| *rate >= 1.0);
+        parts.extend(rate.map(|(rate, since)| {
             ["grows ", &format::round(rate).to_string(), " MB/h since ", &format::clock_short(ui.zone.get().at(since))].concat()
         }));
         parts.join(" · ")

@@ -2,4 +2,5 @@
 
 mod adoption;
 mod policy;
+mod ready;
 mod trees;
