@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use app::model::EventKind;
 
 use super::identity::Identity;
-use super::instance::Beginning;
+use super::instance::{Beginning, Past};
 use super::shared::Shared;
 use crate::process::{self, MarkerCache, PidFd, Table};
 
@@ -78,12 +78,12 @@ impl Survivors {
     }
 
     /// How an instance begins, and how often it was restarted, where that is known better than from the database.
-    pub(super) fn beginning(&self, pm_id: u32, name: &str, index: u32) -> (Beginning, Option<u32>) {
+    pub(super) fn beginning(&self, pm_id: u32, name: &str, index: u32) -> (Beginning, Option<Past>) {
         let identity = self.identities.get(&(name.to_owned(), index));
-        let restarts = identity.map(|one| one.restarts);
+        let past = identity.map(|one| Past { restarts: one.restarts, used: one.used.clone() });
         let Some(marker) = self.marker_of(pm_id, identity) else {
             let rests = identity.and_then(|one| one.rests.clone());
-            return (rests.map_or(Beginning::Fresh, Beginning::Rests), restarts);
+            return (rests.map_or(Beginning::Fresh, Beginning::Rests), past);
         };
         self.claimed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(marker.clone());
         let run = self.runs.get(&(name.to_owned(), index)).copied();
@@ -99,11 +99,11 @@ impl Survivors {
             let started_at = noted.unwrap_or_else(|| process::ticks_to_time(leader.start_ticks));
             // Of what is too long ago to be remembered it was told.
             let told = run.is_none_or(|(kind, pid)| kind != EventKind::Exit && pid == Some(leader.pid));
-            return (Beginning::TakenBack { pidfd, start_ticks: leader.start_ticks, started_at, marker, told }, restarts);
+            return (Beginning::TakenBack { pidfd, start_ticks: leader.start_ticks, started_at, marker, told }, past);
         }
         // An identity without a process was written after the end of the process had been told.
         let told = known.is_some_and(|one| one.pid.is_none_or(|pid| run == Some((EventKind::Exit, Some(pid)))));
-        (Beginning::Lost { marker, main, told }, restarts)
+        (Beginning::Lost { marker, main, told }, past)
     }
 
     /// The marker of the run that was last known to run, or of the newest that lives.

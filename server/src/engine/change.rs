@@ -10,7 +10,7 @@ use futures_util::future::{BoxFuture, join_all};
 
 use super::adopt::Survivors;
 use super::ask::{Manner, Slot, ask, request_all};
-use super::instance::{Beginning, Goal, Message};
+use super::instance::{Beginning, Goal, Message, Past};
 use super::machine::{Input, Why};
 use super::manager::Engine;
 use super::shared::AppCell;
@@ -181,7 +181,7 @@ impl Engine {
         let now = process::wall_clock();
         for (index, pm_id) in (u32::try_from(have.len()).unwrap_or(u32::MAX)..want).zip(self.free_pm_ids()) {
             self.board().with_app(name, |app| app.instances.push(view::new_instance(pm_id, index, 0, now)));
-            let slot = self.start_actor(cell, pm_id, index, 0, Beginning::Fresh);
+            let slot = self.start_actor(cell, pm_id, index, Past::default(), Beginning::Fresh);
             if let Some(entry) = self.apps().iter_mut().find(|entry| entry.name == name) {
                 entry.instances.push(slot);
             }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use app::model::Time;
 use serde::{Deserialize, Serialize};
 
+use super::policy::Used;
+
 /// One instance as it was last seen. Written without fsync(2): it has to outlive this process, not the host,
 /// because after a crash of the host nothing of it runs any more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +28,9 @@ pub(super) struct Identity {
     pub(super) started_at: Option<Time>,
     /// Restarts so far.
     pub(super) restarts: u32,
+    /// What it has used up of its policy.
+    #[serde(default)]
+    pub(super) used: Used,
     /// It rests by its policy, and why; not because somebody asked.
     pub(super) rests: Option<Rest>,
 }
@@ -117,6 +122,7 @@ mod tests {
             start_ticks: Some(99),
             started_at: Some(Time(5)),
             restarts: 2,
+            used: Used::default(),
             rests: None,
         };
         identities.write(3, &identity).unwrap();

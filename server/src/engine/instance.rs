@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::dependencies;
 use super::identity::{Identity, Rest};
 use super::machine::{Effect, Ended, Input, Machine, Mono, Tale, Why};
-use super::policy::Policy;
+use super::policy::{Policy, Used};
 use super::shared::{AppCell, Shared};
 use crate::config::interpreter;
 use crate::process::{self, Channel, Launch, PidFd, RawExit, SpawnError, Table, Tree, Word};
@@ -64,6 +64,19 @@ pub(super) enum Beginning {
     Rests(Rest),
 }
 
+/// What is known of an instance from before.
+#[derive(Default)]
+pub(super) struct Past {
+    pub(super) restarts: u32,
+    pub(super) used: Used,
+}
+
+impl Past {
+    pub(super) fn of(restarts: u32) -> Self {
+        Self { restarts, used: Used::default() }
+    }
+}
+
 pub(super) struct Actor {
     shared: Arc<Shared>,
     cell: Arc<AppCell>,
@@ -86,8 +99,8 @@ pub(super) struct Actor {
 }
 
 impl Actor {
-    pub(super) fn new(shared: Arc<Shared>, cell: Arc<AppCell>, pm_id: u32, index: u32, restarts: u32) -> Self {
-        let machine = Machine::new(Policy::of(&cell.latest()), restarts);
+    pub(super) fn new(shared: Arc<Shared>, cell: Arc<AppCell>, pm_id: u32, index: u32, past: Past) -> Self {
+        let machine = Machine::new(Policy::of(&cell.latest()).with(past.used, pm_id), past.restarts);
         let marker = shared.marker(pm_id, 0);
         Self {
             changes: shared.changes.subscribe(),
@@ -167,7 +180,8 @@ impl Actor {
             }
             Beginning::Rests(rest) => {
                 let restarts = self.machine.restarts();
-                self.machine = Machine::resting(Policy::of(&self.cell.latest()), restarts, rest.errored, rest.reason);
+                let policy = Policy::of(&self.cell.latest()).with(self.machine.used().clone(), self.pm_id);
+                self.machine = Machine::resting(policy, restarts, rest.errored, rest.reason);
                 self.publish();
             }
         }
@@ -261,6 +275,9 @@ impl Actor {
         for effect in effects {
             match effect {
                 Effect::AskDependencies => self.ask_dependencies(),
+                Effect::Spawn if let Err(until) = self.shared.may_spawn(process::monotonic_ms()) => {
+                    self.step(Input::TooMany(until))
+                }
                 Effect::Spawn => {
                     let spawned = self.spawn();
                     self.step(spawned.map_or_else(|error| Input::SpawnFailed(error.to_string()), |()| Input::Spawned));
@@ -454,6 +471,7 @@ impl Actor {
             start_ticks: running.map(|running| running.start_ticks),
             started_at: running.map(|running| running.started_at),
             restarts: self.machine.restarts(),
+            used: self.machine.used().clone(),
             rests,
         };
         self.shared.write_identity(self.pm_id, identity);

@@ -3,7 +3,7 @@
 
 use app::model::{Cause, EventKind, State};
 
-use super::policy::{Policy, Verdict};
+use super::policy::{Policy, Used, Verdict};
 use super::words;
 
 /// How long a process may survive SIGKILL before it is called unkillable, in ms.
@@ -121,9 +121,11 @@ enum Phase {
         since_start: Mono,
         next: Next,
     },
+    /// `again`: its start counts as a restart.
     BackingOff {
         until: Mono,
         reason: String,
+        again: bool,
     },
     Errored {
         reason: String,
@@ -163,6 +165,8 @@ pub enum Input {
     Spawned,
     /// [`Effect::Spawn`] did not work.
     SpawnFailed(String),
+    /// [`Effect::Spawn`] has to wait until then, because too many processes are started at once.
+    TooMany(Mono),
     /// The process says that it is ready.
     Ready,
     /// The main process is gone.
@@ -299,6 +303,12 @@ impl Machine {
         if let Phase::BackingOff { until, .. } = self.phase { Some(until) } else { None }
     }
 
+    /// What was used up of the policy.
+    #[must_use]
+    pub fn used(&self) -> &Used {
+        self.policy.used()
+    }
+
     /// Restarts so far.
     #[must_use]
     pub fn restarts(&self) -> u32 {
@@ -343,6 +353,12 @@ impl Machine {
             Input::Spawned => self.spawned(now, &mut effects),
             Input::Ready => self.is_ready(now, &mut effects),
             Input::SpawnFailed(error) => self.spawn_failed(error, now, &mut effects),
+            Input::TooMany(until) => {
+                if self.phase == (Phase::Starting { since: None }) {
+                    self.phase = Phase::BackingOff { until, reason: "too many apps are started at once".into(), again: false };
+                    effects.push(Effect::Wake(until));
+                }
+            }
             Input::Exited { ended, leftovers } => self.exited(ended, leftovers, now, &mut effects),
             Input::TreeGone => self.tree_gone(now, &mut effects),
             Input::Due => self.due(now, &mut effects),
@@ -475,7 +491,7 @@ impl Machine {
         if self.policy.autorestart() {
             let delay = Policy::spawn_delay_ms(self.spawn_failures);
             self.spawn_failures = self.spawn_failures.saturating_add(1);
-            self.phase = Phase::BackingOff { until: now + delay, reason: error.clone() };
+            self.phase = Phase::BackingOff { until: now + delay, reason: error.clone(), again: false };
             effects.push(Effect::Wake(now + delay));
         } else {
             self.phase = Phase::Errored { reason: error.clone() };
@@ -598,12 +614,12 @@ impl Machine {
     }
 
     fn decide(&mut self, run: &Finished, news: bool, now: Mono, effects: &mut Vec<Effect>) {
-        let verdict = self.policy.judge(run);
+        let verdict = self.policy.judge(run, now);
         if news {
             let outlook = match &verdict {
                 Verdict::Again { delay_ms: 0 } => String::new(),
                 Verdict::Again { delay_ms } => format!("; starts again in {}", words::duration(*delay_ms)),
-                Verdict::Rest(reason) | Verdict::GiveUp(reason) => format!("; {reason}"),
+                Verdict::Trial { reason, .. } | Verdict::Rest(reason) | Verdict::GiveUp(reason) => format!("; {reason}"),
             };
             self.tell_exit(run, Some(&verdict), &outlook, effects);
         }
@@ -622,7 +638,14 @@ impl Machine {
                     format!("{} after {}", words::ended(&run.ended), words::duration(run.ran_ms))
                 };
                 let message = format!("waits {} before its next start", words::duration(delay_ms));
-                self.phase = Phase::BackingOff { until, reason };
+                self.phase = Phase::BackingOff { until, reason, again: true };
+                effects.push(Effect::Wake(until));
+                effects.push(tell(EventKind::BackingOff, why, message));
+            }
+            Verdict::Trial { delay_ms, reason } => {
+                let until = now + delay_ms;
+                let message = format!("rests {}, then has one more trial: {reason}", words::duration(delay_ms));
+                self.phase = Phase::BackingOff { until, reason, again: true };
                 effects.push(Effect::Wake(until));
                 effects.push(tell(EventKind::BackingOff, why, message));
             }
@@ -652,12 +675,13 @@ impl Machine {
 
     fn due(&mut self, now: Mono, effects: &mut Vec<Effect>) {
         match &mut self.phase {
-            Phase::BackingOff { until, .. } if now >= *until => {
+            Phase::BackingOff { until, again, .. } if now >= *until => {
                 // A start that failed before anything ran is no restart.
-                if self.spawn_error.is_none() {
+                let why = if *again || self.spawn_error.is_some() { Why::plain(Cause::Restart) } else { self.starting.clone() };
+                if *again {
                     self.restarts = self.restarts.saturating_add(1);
                 }
-                self.spawn(Why::plain(Cause::Restart), effects);
+                self.spawn(why, effects);
             }
             Phase::BackingOff { until, .. } => effects.push(Effect::Wake(*until)),
             Phase::Stopping { deadline, killed, .. } if now >= *deadline && !*killed => {

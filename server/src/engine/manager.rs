@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::ask::{Manner, Slot, request_all};
 use super::board::Board;
 use super::identity::Identities;
-use super::instance::{Actor, Beginning, Goal, Message};
+use super::instance::{Actor, Beginning, Goal, Message, Past};
 use super::machine::{Input, Why};
 use super::shared::{AppCell, Shared};
 use super::store::Store;
@@ -156,20 +156,23 @@ impl Engine {
     pub(super) fn insert(
         &self,
         record: AppRecord,
-        mut beginning: impl FnMut(u32, u32) -> (Beginning, Option<u32>),
+        mut beginning: impl FnMut(u32, u32) -> (Beginning, Option<Past>),
     ) -> Vec<(Slot, bool)> {
         let shared = &self.0.shared;
         let cell = Arc::new(AppCell::new(record.spec.clone(), shared.board.clone()));
         let now = process::wall_clock();
         let begun: Vec<_> = record.instances.iter().map(|one| (*one, beginning(one.pm_id, one.index))).collect();
-        let rows = begun
-            .iter()
-            .map(|(one, (_, restarts))| view::new_instance(one.pm_id, one.index, restarts.unwrap_or(one.restarts), now));
+        let rows = begun.iter().map(|(one, (_, past))| {
+            view::new_instance(one.pm_id, one.index, past.as_ref().map_or(one.restarts, |past| past.restarts), now)
+        });
         self.board().put_app(view::new_app(&record.spec, record.wanted, record.created_at, rows.collect()));
         let mut slots = Vec::new();
-        for (one, (beginning, restarts)) in begun {
+        for (one, (beginning, past)) in begun {
             let fresh = matches!(beginning, Beginning::Fresh);
-            slots.push((self.start_actor(&cell, one.pm_id, one.index, restarts.unwrap_or(one.restarts), beginning), fresh));
+            slots.push((
+                self.start_actor(&cell, one.pm_id, one.index, past.unwrap_or_else(|| Past::of(one.restarts)), beginning),
+                fresh,
+            ));
         }
         let entry = Entry {
             name: record.name.clone(),
@@ -183,9 +186,9 @@ impl Engine {
         slots
     }
 
-    pub(super) fn start_actor(&self, cell: &Arc<AppCell>, pm_id: u32, index: u32, restarts: u32, beginning: Beginning) -> Slot {
+    pub(super) fn start_actor(&self, cell: &Arc<AppCell>, pm_id: u32, index: u32, past: Past, beginning: Beginning) -> Slot {
         let (sender, inbox) = mpsc::unbounded_channel();
-        let actor = Actor::new(self.0.shared.clone(), cell.clone(), pm_id, index, restarts);
+        let actor = Actor::new(self.0.shared.clone(), cell.clone(), pm_id, index, past);
         self.0.runtime.spawn(actor.run(beginning, inbox));
         Slot { pm_id, index, actor: sender }
     }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::board::Board;
 use super::identity::{Identities, Identity};
+use super::machine::Mono;
 use crate::logs::Logs;
 use crate::process::{MarkerCache, Reaper, Tree};
 
@@ -25,7 +26,19 @@ pub(super) struct Shared {
     written: Mutex<HashMap<u32, Identity>>,
     markers: Mutex<MarkerCache>,
     peaks: Mutex<HashMap<u32, u64>>,
+    starts: Mutex<Starts>,
 }
+
+/// Starts that are allowed now, over all apps: a bucket that fills with time.
+struct Starts {
+    left: u64,
+    filled_at: Mono,
+}
+
+/// So many apps start at once when the host does.
+const STARTS_AT_ONCE: u64 = 500;
+/// A crash loop without a delay makes no more processes than this: one each so many ms.
+const START_EVERY_MS: u64 = 20;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -52,6 +65,7 @@ impl Shared {
             written: Mutex::default(),
             markers: Mutex::default(),
             peaks: Mutex::default(),
+            starts: Mutex::new(Starts { left: STARTS_AT_ONCE, filled_at: 0 }),
         }
     }
 
@@ -104,6 +118,26 @@ impl Shared {
     pub(super) fn forget_identity(&self, pm_id: u32) {
         lock(&self.written).remove(&pm_id);
         self.identities.remove(pm_id);
+    }
+
+    /// Counts a start.
+    ///
+    /// # Errors
+    /// There are too many; the next one is allowed at this time.
+    pub(super) fn may_spawn(&self, now: Mono) -> Result<(), Mono> {
+        let mut starts = lock(&self.starts);
+        let more = now.saturating_sub(starts.filled_at) / START_EVERY_MS;
+        if more > 0 {
+            starts.left = (starts.left + more).min(STARTS_AT_ONCE);
+            starts.filled_at += more * START_EVERY_MS;
+        }
+        match starts.left.checked_sub(1) {
+            Some(left) => {
+                starts.left = left;
+                Ok(())
+            }
+            None => Err(starts.filled_at + START_EVERY_MS),
+        }
     }
 
     /// Notes memory that an instance uses, in bytes.
