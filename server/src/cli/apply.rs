@@ -45,8 +45,9 @@ struct Answer {
     applied: Vec<Outcome>,
 }
 
+/// What became of a definition.
 #[derive(Deserialize)]
-struct Outcome {
+pub(super) struct Outcome {
     name: String,
     result: Applied,
 }
@@ -81,10 +82,16 @@ pub(super) async fn apply(context: &Context, loaded: Loaded, existing: Existing)
     hand_in(context, loaded, false, existing).await
 }
 
+/// Hands definitions in, and gives what became of each.
+pub(super) async fn post(context: &Context, apps: &[AppSpec], update_env: bool) -> Result<Vec<Outcome>, Failure> {
+    let answer: Answer = context.client.post("/api/apps", &Request { apps, update_env }).await?;
+    Ok(answer.applied)
+}
+
 async fn hand_in(context: &Context, loaded: Loaded, update_env: bool, existing: Existing) -> Result<(), Failure> {
-    let answer: Answer = context.client.post("/api/apps", &Request { apps: &loaded.specs, update_env }).await?;
+    let applied = post(context, &loaded.specs, update_env).await?;
     let apps = context.apps().await?;
-    let (same, new): (Vec<_>, Vec<_>) = answer.applied.into_iter().partition(|outcome| outcome.result == Applied::Unchanged);
+    let (same, new): (Vec<_>, Vec<_>) = applied.into_iter().partition(|outcome| outcome.result == Applied::Unchanged);
     let told = each(context, new.iter().map(|outcome| outcome.name.clone()), async |name: String| {
         let added = new.iter().any(|outcome| outcome.name == name && outcome.result == Applied::Added);
         tell(&apps, &name, if added { "started" } else { "runs with its new definition" })

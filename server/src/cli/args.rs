@@ -17,6 +17,7 @@ use super::id::Numbers;
 use super::logs::Logs;
 use super::ls::Ls;
 use super::save::Save;
+use super::scale::Scale;
 use super::screen::Screen;
 use super::serve::Serve;
 use super::start::{Renew, Start};
@@ -66,6 +67,8 @@ enum Command {
     /// Stop apps and forget them
     #[command(visible_alias = "del")]
     Delete(Targets),
+    /// Run more or fewer instances of an app
+    Scale(Scale),
     /// Set the counters of apps to 0
     Reset(Targets),
     /// Show every app in a table
@@ -152,6 +155,7 @@ impl Command {
             Self::StartOrRestart(words) => words.run(Action::Restart, context).await,
             Self::StartOrReload(words) => words.run(Action::Reload, context).await,
             Self::Delete(targets) => delete::delete(targets, context).await,
+            Self::Scale(words) => words.run(context).await,
             Self::Reset(targets) => flush::reset(targets, context).await,
             Self::Ls(words) => words.run(context).await,
             Self::Describe(words) => words.run(context).await,

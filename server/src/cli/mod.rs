@@ -26,6 +26,7 @@ mod resurrect;
 #[cfg(test)]
 mod samples;
 mod save;
+mod scale;
 mod screen;
 mod select;
 mod serve;

@@ -125,19 +125,30 @@ impl Engine {
         let (name, latest) = (spec.name.clone(), cell.latest());
         // Two shells never have quite the same environment: that alone is no new definition.
         let same = AppSpec { inherited_env: latest.inherited_env.clone(), ..spec.clone() } == *latest;
+        // With another definition still to come, there is more to it than a number.
+        let rescaled = !same
+            && Arc::ptr_eq(&latest, &cell.running())
+            && AppSpec { instances: latest.instances, inherited_env: latest.inherited_env.clone(), ..spec.clone() } == *latest;
         let taken = !same || (intake != Intake::Run && spec.inherited_env != latest.inherited_env);
-        if taken {
+        if rescaled {
+            self.reroute(cell, &spec);
+        } else if taken {
             cell.put(spec.clone());
         }
         let run_all = intake != Intake::Reread;
         if !same {
-            self.board().with_app(&name, |app| app.changed = true);
+            self.board().with_app(&name, |app| app.changed = !rescaled);
             changes.ending.extend(self.rescale(&name, cell, &spec).into_iter().map(FutureExt::boxed));
-            self.app_event(&name, EventKind::Changed, by, "has a new definition; it counts from the next start");
+            let news = if rescaled {
+                format!("is to have {}", app::format::count(spec.instances.max(1).into(), "instance"))
+            } else {
+                "has a new definition; it counts from the next start".into()
+            };
+            self.app_event(&name, EventKind::Changed, by, &news);
         }
         if run_all {
             let why = Why::asked_by(by.name.clone());
-            let input = if same { Input::Start(why) } else { Input::Restart(why) };
+            let input = if same || rescaled { Input::Start(why) } else { Input::Restart(why) };
             changes.coming.extend(self.slots(&name).iter().map(|slot| ask(slot, input.clone(), Goal::Up).boxed()));
             self.board().with_app(&name, |app| app.wanted = true);
         }
@@ -205,6 +216,18 @@ impl Engine {
                 }
             })
             .collect()
+    }
+
+    /// Takes a definition that differs in the number of instances alone for those that run too. The first of one has its log
+    /// under another name than the first of several: what they write goes there from now on.
+    fn reroute(&self, cell: &Arc<AppCell>, spec: &AppSpec) {
+        cell.put(spec.clone());
+        let spec = cell.take_for_start();
+        for slot in self.slots(&spec.name).iter().filter(|slot| slot.index < spec.instances.max(1)) {
+            if let Err(error) = self.0.shared.logs.attach(&spec, slot.index) {
+                tracing::warn!(app = %spec.name, %error, "failed to move the log of an instance to its new name");
+            }
+        }
     }
 
     fn retire(&self, slot: &Slot, spec: &AppSpec) {

@@ -116,3 +116,27 @@ fn another_environment_on_request() {
     daemon.until("the next environment", || shade() == "SHADE=grey\n");
     assert!(!daemon.done("env a").contains("HIDDEN_ONE"), "filter_env does not hold");
 }
+
+#[test]
+fn more_and_fewer_instances() {
+    let place = Place::new();
+    place.write("say.sh", "while :; do echo $NODE_APP_INSTANCE; sleep 0.05; done");
+    let daemon = Daemon::serve_in(place, r#"{"apps":[{"name":"a","script":"say.sh","merge_logs":false},{"name":"b","script":"say.sh"}]}"#, 2);
+    let pid = daemon.pid("a");
+    assert_eq!(daemon.done("scale a 3"), "a: 3 of 3 instances online\n");
+    daemon.until_online(4);
+    assert_eq!(daemon.pid("a"), pid, "the one that ran was not left alone");
+    let log =
+        |index: u32| std::fs::read_to_string(daemon.place.home().join(format!("logs/a-out-{index}.log"))).unwrap_or_default();
+    for index in 0..3 {
+        daemon.until("a log of its own", || log(index).lines().any(|line| line == index.to_string()));
+    }
+    assert_eq!(daemon.done("scale 0 -2"), "a: 1 of 1 instance online\n");
+    daemon.until_online(2);
+    assert_eq!(daemon.pid("a"), pid);
+    assert_eq!(daemon.restarts("a"), 0);
+    for wrong in ["scale a 0", "scale a x", "scale all 2", "scale a"] {
+        assert_eq!(daemon.place.qd(wrong).code, Some(2), "{wrong}");
+    }
+    assert_eq!(daemon.place.qd("scale nobody 2").code, Some(1));
+}
