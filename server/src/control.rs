@@ -217,6 +217,11 @@ pub trait Control: Send + Sync + 'static {
     async fn resurrect(&self, by: &Actor) -> Result<usize, Refusal>;
     /// Ends the node after this answer: stops the apps in order.
     async fn shut_down(&self, by: &Actor);
+    /// Puts this program in the place of the running one after this answer; apps and sockets stay. It was tried before.
+    ///
+    /// # Errors
+    /// It is none, or cannot take over.
+    async fn upgrade(&self, program: String, by: &Actor) -> Result<(), Refusal>;
 
     /// Every app with all that it was told, secrets too.
     async fn definitions(&self) -> Vec<Definition>;

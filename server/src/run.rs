@@ -1,8 +1,10 @@
 //! What is wired to what.
 
+use std::ffi::OsString;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::TcpListener;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -22,7 +24,7 @@ use crate::engine::{Board, Engine, Journal, Options, Store};
 use crate::health::Sampler;
 use crate::history::{self, History, Notify, State};
 use crate::logs::Logs;
-use crate::node::{LocalNode, Ticker, no_document};
+use crate::node::{End, LocalNode, Ticker, no_document};
 use crate::process;
 use crate::web;
 
@@ -52,7 +54,7 @@ pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
     for warning in warnings.iter().chain(specs.iter().flat_map(|loaded| &loaded.warnings)) {
         let _ = writeln!(io::stderr(), "warning: {warning}");
     }
-    let listener = listen(options, &settings)?;
+    let (listener, unix) = listeners(options, &settings, &place)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WEB_THREADS)
         .max_blocking_threads(DISK_THREADS)
@@ -62,7 +64,7 @@ pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
     runtime.block_on(async {
         let (end, ended) = mpsc::unbounded_channel();
         let running = Running::start(&place, &settings, end, &options.home)?;
-        running.run(&place, listener, specs.unwrap_or_default(), file, settings, ended).await
+        running.run(&place, listener, unix, specs.unwrap_or_default(), file, settings, ended).await
     })
 }
 
@@ -81,6 +83,16 @@ fn load(file: &Path, settings: &Settings) -> Result<config::Loaded, ConfigErrors
     let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let options = LoadOptions { env_name: None, only: None, environment: environment.collect(), rotation: settings.logs };
     config::load(file, &options)
+}
+
+/// Where the node is asked: sockets that an earlier program left open, or new ones.
+fn listeners(options: &ServeOptions, settings: &Settings, place: &Place) -> Result<(TcpListener, UnixListener), Failure> {
+    let Some((tcp, unix)) = options.inherited else {
+        return Ok((listen(options, settings)?, place.socket()?));
+    };
+    let taken = process::inherited_socket(tcp).and_then(|tcp| Ok((tcp, process::inherited_socket(unix)?)));
+    let (tcp, unix) = taken.map_err(|error| failed("the sockets of the program before cannot be taken over", &error))?;
+    Ok((tcp.into(), unix.into()))
 }
 
 fn listen(options: &ServeOptions, settings: &Settings) -> Result<TcpListener, Failure> {
@@ -168,7 +180,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(place: &Place, settings: &Settings, end: mpsc::UnboundedSender<()>, home: &Path) -> Result<Self, Failure> {
+    fn start(place: &Place, settings: &Settings, end: mpsc::UnboundedSender<End>, home: &Path) -> Result<Self, Failure> {
         let notices = Notices::default();
         let state = State::open(home, &notices.notify()).map_err(|error| failed("state.db cannot be opened", &error))?;
         let records = state.apps().map_err(|error| failed("the apps in state.db cannot be read", &error))?;
@@ -230,10 +242,11 @@ impl Running {
         self,
         place: &Place,
         listener: TcpListener,
+        unix: UnixListener,
         loaded: config::Loaded,
         file: Option<PathBuf>,
         settings: Settings,
-        mut ended: mpsc::UnboundedReceiver<()>,
+        mut ended: mpsc::UnboundedReceiver<End>,
     ) -> Result<(), Failure> {
         let rate = auth::Rate { burst: settings.control.burst, per_second: f64::from(settings.control.per_minute) / 60.0 };
         let auth = Auth::new(self.node.state.clone(), auth::Settings { hosts: settings.hosts.clone(), control_rate: rate })
@@ -243,7 +256,10 @@ impl Running {
         let streams = settings.stream.max_clients as usize;
         let context = api::Context::new(self.node.clone(), auth.clone(), streams, stopping.clone());
         let router = web::router(context);
-        let listeners = web::Listeners { tcp: vec![listener], unix: Some(place.socket()?) };
+        // Copies outlive those that serve, so that whoever comes in between waits instead of being refused.
+        let copies = listener.try_clone().and_then(|tcp| Ok((tcp, unix.try_clone()?)));
+        let copies = copies.map_err(|error| failed("the listening sockets cannot be copied", &error))?;
+        let listeners = web::Listeners { tcp: vec![listener], unix: Some(unix) };
         let mut signals = Signals::listen().map_err(|error| failed("signals cannot be listened for", &error))?;
         let engine = self.node.engine.clone();
         let records = self.records;
@@ -260,9 +276,16 @@ impl Running {
         let _ = std::fs::write(place.run.join("address"), &url);
         greet(&self.node.state, &url, &auth).await;
         tokio::spawn(back_up_daily(self.node.state.clone(), self.node.engine.clone()));
+        let mut successor = None;
         let leave = loop {
             tokio::select! {
-                _ = ended.recv() => break false,
+                end = ended.recv() => match end {
+                    Some(End::Replace(program)) => {
+                        successor = Some(program);
+                        break true;
+                    }
+                    Some(End::Stop) | None => break false,
+                },
                 told = signals.next() => match told {
                     Told::End => break false,
                     Told::Leave => break true,
@@ -285,10 +308,28 @@ impl Running {
         let _ = serving.await;
         let history = self.node.history.clone();
         let _ = tokio::task::spawn_blocking(move || history.close()).await;
+        if let Some(program) = successor {
+            hand_over(&program, &copies.0, &copies.1);
+        }
         let _ = std::fs::remove_file(place.run.join("qd.sock"));
         let _ = std::fs::remove_file(place.run.join("address"));
         // Threads that pump and measure end with the process.
         std::process::exit(0);
+    }
+}
+
+/// Becomes the program, or this one again if that fails. Comes back if neither works: then the apps run on without us.
+fn hand_over(program: &Path, tcp: &TcpListener, unix: &UnixListener) {
+    let kept = [tcp.as_fd(), unix.as_fd()];
+    let mut words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if let Some(at) = words.iter().position(|word| word == "--inherit") {
+        words.drain(at..(at + 2).min(words.len()));
+    }
+    let numbers = format!("{},{}", process::number(kept[0]), process::number(kept[1]));
+    words.extend(["--inherit".into(), numbers.into()]);
+    for program in [program, Path::new("/proc/self/exe")] {
+        let error = process::replace(program, &words, &kept);
+        tracing::error!(%error, program = %program.display(), "failed to become another program");
     }
 }
 

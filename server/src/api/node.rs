@@ -135,3 +135,32 @@ pub(super) async fn shutdown(
     .await?;
     Ok(StatusCode::ACCEPTED)
 }
+
+/// The program that is to take over.
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+pub(super) struct Successor {
+    /// Its path on this host.
+    program: String,
+}
+
+/// Puts another `qd` in the place of the running one: same process, same apps, same sockets. It is tried before; the answer
+/// comes before it takes over.
+#[utoipa::path(
+    post,
+    path = "/api/upgrade",
+    tag = "node",
+    request_body = Successor,
+    responses((status = 202, description = "It takes over", body = Successor)),
+)]
+pub(super) async fn upgrade(
+    State(context): State<Context>,
+    Extension(principal): Extension<Principal>,
+    Body(Successor { program }): Body<Successor>,
+) -> Result<(StatusCode, Json<Successor>), ApiError> {
+    let done = detached(async move {
+        let done = context.control.upgrade(program.clone(), &actor(&principal)).await;
+        context.auth.audit(&principal.name, "upgrade", &program, &outcome(&done)).await;
+        done.map(|()| Successor { program })
+    });
+    Ok((StatusCode::ACCEPTED, Json(done.await??)))
+}

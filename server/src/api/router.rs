@@ -60,6 +60,7 @@ pub(super) fn groups() -> [(Option<Role>, OpenApiRouter<Context>); 4] {
         .routes(routes!(node::save))
         .routes(routes!(node::resurrect))
         .routes(routes!(node::shutdown))
+        .routes(routes!(node::upgrade))
         .routes(routes!(node::create_token))
         .routes(routes!(node::create_login_link));
     [(None, anybody), (Some(Role::Viewer), viewer), (Some(Role::Operator), operator), (Some(Role::Admin), admin)]

@@ -22,6 +22,7 @@ use super::screen::Screen;
 use super::serve::Serve;
 use super::start::{Renew, Start};
 use super::token::Token;
+use super::upgrade::Upgrade;
 use super::{Failure, Home, act, alias, delete, flush, jlist, kill, login_link, ping, resurrect};
 
 /// Starts and watches processes, keeps their history, and shows and controls them in the browser
@@ -99,6 +100,11 @@ enum Command {
     Resurrect,
     /// Stop every app, then the daemon
     Kill,
+    /// Replace the program of the running daemon; its apps run on
+    Upgrade(Upgrade),
+    /// Tell that this program can take over from another one
+    #[command(hide = true)]
+    Takeover,
     /// Does a daemon answer?
     Ping,
     /// Tell every mistake in an ecosystem file; starts nothing
@@ -169,6 +175,8 @@ impl Command {
             Self::Save(words) => words.run(context).await,
             Self::Resurrect => resurrect::resurrect(context).await,
             Self::Kill => kill::kill(context).await,
+            Self::Upgrade(words) => words.run(context).await,
+            Self::Takeover => context.screen.say(crate::node::TAKEOVER),
             Self::Ping => ping::ping(context).await,
             Self::Token(words) => words.run(context).await,
             Self::LoginLink => login_link::login_link(context).await,

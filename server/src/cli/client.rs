@@ -82,6 +82,15 @@ impl Client {
         Ok(stream.peer_cred().ok().and_then(|peer| peer.pid()))
     }
 
+    /// A connection that asks nothing; it ends with the program at its other side.
+    pub(super) async fn end_of_connection(&self) -> Result<impl Future<Output = ()> + use<>, Failure> {
+        let mut stream = self.connect().await?;
+        Ok(async move {
+            let mut nothing = [0];
+            let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut nothing).await;
+        })
+    }
+
     async fn change(&self, method: Method, path: &str, body: &impl Serialize) -> Result<Bytes, Failure> {
         let body = serde_json::to_vec(body)
             .map_err(|error| Failure::failed(format!("the request could not be written as JSON: {error}")))?;

@@ -33,6 +33,7 @@ mod serve;
 mod start;
 mod table;
 mod token;
+mod upgrade;
 
 pub use args::Cli;
 pub use failure::{Failure, report};

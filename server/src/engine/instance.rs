@@ -154,6 +154,7 @@ impl Actor {
                 let (pid, spec) = (pidfd.pid(), self.cell.running());
                 self.marker = marker;
                 self.leader = Some((pid, start_ticks));
+                self.shared.reaper.keep_known(pid);
                 self.channel = has_channel(&spec).then(|| Channel::of(&pidfd)).flatten();
                 match pidfd.watched() {
                     Ok(pidfd) => {

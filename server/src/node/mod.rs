@@ -1,8 +1,10 @@
 //! This host as a [`Control`]: engine, health, history and logs together.
 
 mod ticker;
+mod upgrade;
 
 use std::io::Read;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use app::model::{Action, App, AppMetrics, AppSpec, Definition, EnvBlock, Event, HealthDocument, LogPage, Node, Overview};
@@ -17,9 +19,19 @@ use crate::history::{History, State};
 use crate::logs::Logs;
 
 pub use ticker::{Ticker, no_document};
+pub use upgrade::TAKEOVER;
 
 /// How many events the overview shows.
 const OVERVIEW_EVENTS: usize = 40;
+
+/// How a node ends.
+#[derive(Debug)]
+pub enum End {
+    /// The apps are stopped.
+    Stop,
+    /// Another program takes its place, and everything else stays.
+    Replace(PathBuf),
+}
 
 /// This host.
 pub struct LocalNode {
@@ -34,7 +46,7 @@ pub struct LocalNode {
     /// What was.
     pub history: History,
     /// Told when somebody asks for the end.
-    pub end: mpsc::UnboundedSender<()>,
+    pub end: mpsc::UnboundedSender<End>,
 }
 
 impl LocalNode {
@@ -129,7 +141,14 @@ impl Control for LocalNode {
 
     async fn shut_down(&self, _by: &Actor) {
         // Whoever asks twice is not told twice.
-        let _ = self.end.send(());
+        let _ = self.end.send(End::Stop);
+    }
+
+    async fn upgrade(&self, program: String, by: &Actor) -> Result<(), Refusal> {
+        let program = upgrade::tried(program.into()).await?;
+        self.engine.node_event(&format!("{} takes over, as {} asked", program.display(), by.name));
+        let _ = self.end.send(End::Replace(program));
+        Ok(())
     }
 
     async fn definitions(&self) -> Vec<Definition> {

@@ -14,7 +14,7 @@ pub(super) struct Inherited {
 static INHERITED: OnceLock<Inherited> = OnceLock::new();
 
 /// Makes new files private to us, allows as many open files as we may have, and keeps the allocator from spreading over many
-/// arenas. Call it once, before any thread is made; apps get what we were started with.
+/// arenas. Call it before any thread is made; apps get what we were started with.
 pub fn settle_in() {
     let umask = rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let files = getrlimit(Resource::Nofile);
@@ -27,6 +27,14 @@ pub fn settle_in() {
     unsafe {
         // Each arena keeps what was freed in it: with one for every thread a long-running server grows (mallopt(3)).
         libc::mallopt(libc::M_ARENA_MAX, 2);
+    }
+}
+
+/// Undoes what [`settle_in`] set, for a program that takes our place.
+pub(super) fn restore() {
+    if let Some(inherited) = inherited() {
+        rustix::process::umask(inherited.umask);
+        let _ = setrlimit(Resource::Nofile, inherited.files);
     }
 }
 

@@ -34,6 +34,11 @@ impl Reaper {
         Ok(child)
     }
 
+    /// Somebody waits for this process, which an earlier supervisor started. After an upgrade in place it is our child.
+    pub fn keep_known(&self, pid: u32) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(pid);
+    }
+
     /// The child was reaped by the one who waited for it.
     pub fn forget(&self, pid: u32) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);

@@ -26,6 +26,8 @@ use crate::api::Peer;
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// How long answers that are on their way may take at shutdown.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+/// How long a client that has just connected may take to ask, when the node stops: it must not find its connection closed.
+const FIRST_REQUEST: Duration = Duration::from_millis(250);
 /// How long a client may take nothing of what is to be sent to it.
 const STALL_LIMIT: Duration = Duration::from_secs(60);
 /// Longest head of a request in bytes; also how much of an answer is copied before it is sent.
@@ -145,12 +147,24 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     drop(stop.wait_for(|stop| *stop).await);
 }
 
+/// Waits until the node stops and the client has asked something, or has had the time for it.
+async fn stopped_after_a_request(stop: &mut watch::Receiver<bool>, asked: &Semaphore) {
+    stopped(stop).await;
+    // It is closed by the first request, and never gives a permit.
+    let _ = tokio::time::timeout(FIRST_REQUEST, asked.acquire()).await;
+}
+
 async fn converse<S>(socket: S, peer: Peer, router: Router, mut stop: watch::Receiver<bool>, _room: OwnedSemaphorePermit)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (take_over, mut taken) = mpsc::channel(1);
-    let service = hyper::service::service_fn(move |request| answer(router.clone(), peer, take_over.clone(), request));
+    let asked = Arc::new(Semaphore::new(0));
+    let asks = asked.clone();
+    let service = hyper::service::service_fn(move |request| {
+        asks.close();
+        answer(router.clone(), peer, take_over.clone(), request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
@@ -164,7 +178,7 @@ where
             let socket = connection.into_parts().io.into_inner();
             return pour(socket, response).await;
         }
-        () = stopped(&mut stop) => {
+        () = stopped_after_a_request(&mut stop, &asked) => {
             std::pin::Pin::new(&mut *connection).graceful_shutdown();
             tokio::select! {
                 ended = &mut *connection => ended,

@@ -121,7 +121,11 @@ fn another_environment_on_request() {
 fn more_and_fewer_instances() {
     let place = Place::new();
     place.write("say.sh", "while :; do echo $NODE_APP_INSTANCE; sleep 0.05; done");
-    let daemon = Daemon::serve_in(place, r#"{"apps":[{"name":"a","script":"say.sh","merge_logs":false},{"name":"b","script":"say.sh"}]}"#, 2);
+    let daemon = Daemon::serve_in(
+        place,
+        r#"{"apps":[{"name":"a","script":"say.sh","merge_logs":false},{"name":"b","script":"say.sh"}]}"#,
+        2,
+    );
     let pid = daemon.pid("a");
     assert_eq!(daemon.done("scale a 3"), "a: 3 of 3 instances online\n");
     daemon.until_online(4);

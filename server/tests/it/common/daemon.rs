@@ -54,6 +54,10 @@ impl Daemon {
         child.wait().unwrap();
     }
 
+    pub(crate) fn foreground_pid(&self) -> u32 {
+        self.foreground.as_ref().unwrap().0.id()
+    }
+
     /// A new one in the same home, with the same config.
     pub(crate) fn come_back(&mut self) {
         assert!(self.foreground.is_none(), "the old one still runs");

@@ -167,6 +167,10 @@ impl Control for Fake {
         let _ = self.ask(format!("shut down by {}", by.name));
     }
 
+    async fn upgrade(&self, program: String, by: &Actor) -> Result<(), Refusal> {
+        self.ask(format!("upgrade to {program} by {}", by.name))
+    }
+
     async fn definitions(&self) -> Vec<Definition> {
         let define = |app: &App| Definition { app: app.clone(), spec: AppSpec::default(), out_file: None, error_file: None };
         self.apps.iter().map(define).collect()

@@ -4,3 +4,4 @@ mod adoption;
 mod policy;
 mod ready;
 mod trees;
+mod upgrade;
