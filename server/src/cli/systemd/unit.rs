@@ -44,10 +44,8 @@ impl Unit<'_> {
             .replace("{marker}", MARKER)
             .replace("{order}", order)
             .replace("{target}", target)
-            .replace("{user}", &user)
-            .replace("{start}", &start)
-            // Last: what stands in a path or a variable is not looked through again, as each of them has its own line.
-            .replace("{environment}", &environment))
+            // Last, and in one: what stands in a path or a variable is not looked through again.
+            .replace("{run}", &format!("{user}{environment}ExecStart={start}")))
     }
 }
 
@@ -86,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_strange_home_stays_one_argument() {
-        let text = Unit { home: Path::new("/srv/50% \"of\" $HOME"), ..unit() }.text().unwrap();
-        assert!(text.contains(r#"ExecStart="/usr/local/bin/qd" serve --home "/srv/50%% \"of\" $$HOME""#), "{text}");
+        let text = Unit { home: Path::new("/srv/50% \"of\" $HOME {user}"), ..unit() }.text().unwrap();
+        assert!(text.contains(r#"ExecStart="/usr/local/bin/qd" serve --home "/srv/50%% \"of\" $$HOME {user}""#), "{text}");
     }
 }
