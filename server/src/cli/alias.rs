@@ -35,6 +35,8 @@ const NEEDLESS: &[&str] = &[
     "-m",
     "--disable-source-map-support",
     "--source-map-support",
+    // Our unit waits for the network as it is.
+    "--wait-ip",
 ];
 
 /// By which name was the program called?

@@ -1,7 +1,7 @@
 //! The words of the command line as a whole, and which file answers each of them.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use app::model::Action;
 use clap::{ArgAction, Parser, Subcommand};
@@ -21,7 +21,9 @@ use super::scale::Scale;
 use super::screen::Screen;
 use super::serve::Serve;
 use super::start::{Renew, Start};
+use super::startup::Startup;
 use super::token::Token;
+use super::unstartup::Unstartup;
 use super::upgrade::Upgrade;
 use super::{Failure, Home, act, alias, delete, flush, jlist, kill, login_link, ping, resurrect};
 
@@ -98,6 +100,10 @@ enum Command {
     Save(Save),
     /// Bring the saved list back, and the daemon if none runs
     Resurrect,
+    /// Have systemd run the node, from the start of the host on
+    Startup(Startup),
+    /// Take the node away from systemd; the apps run on
+    Unstartup(Unstartup),
     /// Stop every app, then the daemon
     Kill,
     /// Replace the program of the running daemon; its apps run on
@@ -142,7 +148,7 @@ impl Cli {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 let runtime = runtime
                     .map_err(|error| Failure::failed(format!("the command could not begin: {error}; close some programs")))?;
-                runtime.block_on(command.ask(&context))
+                runtime.block_on(command.ask(self.home.as_deref(), &context))
             }
         }
     }
@@ -150,7 +156,7 @@ impl Cli {
 
 impl Command {
     /// The commands that speak with a daemon.
-    async fn ask(self, context: &Context) -> Result<(), Failure> {
+    async fn ask(self, told: Option<&Path>, context: &Context) -> Result<(), Failure> {
         match self {
             // Answered before, without a daemon.
             Self::Serve(_) | Self::Check(_) => Ok(()),
@@ -174,6 +180,8 @@ impl Command {
             Self::Id(words) => words.ids(context).await,
             Self::Save(words) => words.run(context).await,
             Self::Resurrect => resurrect::resurrect(context).await,
+            Self::Startup(words) => words.run(told, context).await,
+            Self::Unstartup(words) => words.run(context).await,
             Self::Kill => kill::kill(context).await,
             Self::Upgrade(words) => words.run(context).await,
             Self::Takeover => context.screen.say(crate::node::TAKEOVER),
@@ -221,6 +229,9 @@ mod tests {
             "pm2 save --force",
             "pm2 startOrReload ecosystem.config.js --env production",
             "pm2 logs --raw --timestamp",
+            "qd startup --user ann --print",
+            "pm2 startup systemd -u ann --hp /home/ann --wait-ip",
+            "pm2 unstartup systemd",
         ] {
             assert!(read(line).is_ok(), "{line}: {:?}", read(line));
         }
@@ -235,6 +246,8 @@ mod tests {
             "qd token create",
             "qd logs --lines some",
             "qd stop",
+            "qd startup upstart",
+            "qd startup --user a=b",
             "qd token create --role emperor --name x",
         ] {
             assert!(matches!(read(line), Err(Failure::Words(error)) if error.exit_code() == 2), "{line}");

@@ -8,7 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::time::{Instant, sleep};
 
 use super::context::Context;
@@ -113,6 +114,17 @@ impl End {
     /// Begins to watch a process. One that cannot be found has ended.
     pub(super) fn of(pid: i32) -> Self {
         Self(Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()))
+    }
+
+    /// Has a daemon end at once; its apps run on, for the next one to take back.
+    pub(super) fn quit(&self) -> Result<(), Failure> {
+        let Some(fd) = &self.0 else { return Ok(()) };
+        match pidfd_send_signal(fd, Signal::QUIT) {
+            Ok(()) | Err(Errno::SRCH) => Ok(()),
+            Err(error) => Err(Failure::failed(format!(
+                "the daemon could not be told to leave its apps to another: {error}; run this as its user, or as root"
+            ))),
+        }
     }
 
     /// Waits for it. Blocks: nothing else is to be done meanwhile.

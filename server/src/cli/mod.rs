@@ -31,8 +31,11 @@ mod screen;
 mod select;
 mod serve;
 mod start;
+mod startup;
+mod systemd;
 mod table;
 mod token;
+mod unstartup;
 mod upgrade;
 
 pub use args::Cli;

@@ -11,7 +11,7 @@ fn help_and_version() {
     let place = Place::new();
     let help = place.qd("--help");
     assert_eq!(help.code, Some(0), "{help:?}");
-    for word in ["serve", "start", "stop", "restart", "ls", "logs", "save", "token", "check"] {
+    for word in ["serve", "start", "stop", "restart", "ls", "logs", "save", "startup", "unstartup", "token", "check"] {
         assert!(help.out.contains(word), "{word} is missing in {}", help.out);
     }
     let version = place.qd("--version");

@@ -2,4 +2,5 @@
 
 mod alone;
 mod check;
+mod startup;
 mod with_daemon;
