@@ -54,7 +54,7 @@ pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
     for warning in warnings.iter().chain(specs.iter().flat_map(|loaded| &loaded.warnings)) {
         let _ = writeln!(io::stderr(), "warning: {warning}");
     }
-    let (listener, unix) = listeners(options, &settings, &place)?;
+    let sockets = Sockets::open(options, &settings, &place)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WEB_THREADS)
         .max_blocking_threads(DISK_THREADS)
@@ -64,7 +64,7 @@ pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
     runtime.block_on(async {
         let (end, ended) = mpsc::unbounded_channel();
         let running = Running::start(&place, &settings, end, &options.home)?;
-        running.run(&place, listener, unix, specs.unwrap_or_default(), file, settings, ended).await
+        running.run(&place, sockets, specs.unwrap_or_default(), file, settings, ended).await
     })
 }
 
@@ -85,14 +85,26 @@ fn load(file: &Path, settings: &Settings) -> Result<config::Loaded, ConfigErrors
     config::load(file, &options)
 }
 
-/// Where the node is asked: sockets that an earlier program left open, or new ones.
-fn listeners(options: &ServeOptions, settings: &Settings, place: &Place) -> Result<(TcpListener, UnixListener), Failure> {
-    let Some((tcp, unix)) = options.inherited else {
-        return Ok((listen(options, settings)?, place.socket()?));
-    };
-    let taken = process::inherited_socket(tcp).and_then(|tcp| Ok((tcp, process::inherited_socket(unix)?)));
-    let (tcp, unix) = taken.map_err(|error| failed("the sockets of the program before cannot be taken over", &error))?;
-    Ok((tcp.into(), unix.into()))
+/// Where the node is asked.
+struct Sockets {
+    tcp: TcpListener,
+    unix: UnixListener,
+}
+
+impl Sockets {
+    /// What an earlier program left open, or new ones.
+    fn open(options: &ServeOptions, settings: &Settings, place: &Place) -> Result<Self, Failure> {
+        let Some((tcp, unix)) = options.inherited else {
+            return Ok(Self { tcp: listen(options, settings)?, unix: place.socket()? });
+        };
+        let taken = process::inherited_socket(tcp).and_then(|tcp| Ok((tcp, process::inherited_socket(unix)?)));
+        let (tcp, unix) = taken.map_err(|error| failed("the sockets of the program before cannot be taken over", &error))?;
+        Ok(Self { tcp: tcp.into(), unix: unix.into() })
+    }
+
+    fn copy(&self) -> io::Result<Self> {
+        Ok(Self { tcp: self.tcp.try_clone()?, unix: self.unix.try_clone()? })
+    }
 }
 
 fn listen(options: &ServeOptions, settings: &Settings) -> Result<TcpListener, Failure> {
@@ -241,8 +253,7 @@ impl Running {
     async fn run(
         self,
         place: &Place,
-        listener: TcpListener,
-        unix: UnixListener,
+        sockets: Sockets,
         loaded: config::Loaded,
         file: Option<PathBuf>,
         settings: Settings,
@@ -252,14 +263,13 @@ impl Running {
         let auth = Auth::new(self.node.state.clone(), auth::Settings { hosts: settings.hosts.clone(), control_rate: rate })
             .map_err(|error| failed("the tokens in state.db cannot be read", &error))?;
         let (stop, stopping) = watch::channel(false);
-        let address = listener.local_addr().map_err(|error| failed("the address is not known", &error))?;
+        let address = sockets.tcp.local_addr().map_err(|error| failed("the address is not known", &error))?;
         let streams = settings.stream.max_clients as usize;
         let context = api::Context::new(self.node.clone(), auth.clone(), streams, stopping.clone());
         let router = web::router(context);
         // Copies outlive those that serve, so that whoever comes in between waits instead of being refused.
-        let copies = listener.try_clone().and_then(|tcp| Ok((tcp, unix.try_clone()?)));
-        let copies = copies.map_err(|error| failed("the listening sockets cannot be copied", &error))?;
-        let listeners = web::Listeners { tcp: vec![listener], unix: Some(unix) };
+        let copies = sockets.copy().map_err(|error| failed("the listening sockets cannot be copied", &error))?;
+        let listeners = web::Listeners { tcp: vec![sockets.tcp], unix: Some(sockets.unix) };
         let mut signals = Signals::listen().map_err(|error| failed("signals cannot be listened for", &error))?;
         let engine = self.node.engine.clone();
         let records = self.records;
@@ -309,7 +319,7 @@ impl Running {
         let history = self.node.history.clone();
         let _ = tokio::task::spawn_blocking(move || history.close()).await;
         if let Some(program) = successor {
-            hand_over(&program, &copies.0, &copies.1);
+            hand_over(&program, &copies);
         }
         let _ = std::fs::remove_file(place.run.join("qd.sock"));
         let _ = std::fs::remove_file(place.run.join("address"));
@@ -319,8 +329,8 @@ impl Running {
 }
 
 /// Becomes the program, or this one again if that fails. Comes back if neither works: then the apps run on without us.
-fn hand_over(program: &Path, tcp: &TcpListener, unix: &UnixListener) {
-    let kept = [tcp.as_fd(), unix.as_fd()];
+fn hand_over(program: &Path, sockets: &Sockets) {
+    let kept = [sockets.tcp.as_fd(), sockets.unix.as_fd()];
     let mut words: Vec<OsString> = std::env::args_os().skip(1).collect();
     if let Some(at) = words.iter().position(|word| word == "--inherit") {
         words.drain(at..(at + 2).min(words.len()));
