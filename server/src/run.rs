@@ -23,7 +23,7 @@ use crate::control::{Actor, Intake};
 use crate::engine::{Board, Engine, Journal, Options, Store};
 use crate::health::Sampler;
 use crate::history::{self, History, Notify, State};
-use crate::logs::Logs;
+use crate::logs::{self, Logs};
 use crate::node::{End, LocalNode, Ticker, no_document};
 use crate::process;
 use crate::web;
@@ -81,7 +81,8 @@ fn start_log() {
 
 fn load(file: &Path, settings: &Settings) -> Result<config::Loaded, ConfigErrors> {
     let environment = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let options = LoadOptions { env_name: None, only: None, environment: environment.collect(), rotation: settings.logs };
+    let config::settings::Logs { rotation, policy, .. } = settings.logs;
+    let options = LoadOptions { env_name: None, only: None, environment: environment.collect(), rotation, log_policy: policy };
     config::load(file, &options)
 }
 
@@ -198,7 +199,9 @@ impl Running {
         let records = state.apps().map_err(|error| failed("the apps in state.db cannot be read", &error))?;
         let logs = {
             let notify = notices.notify();
-            Logs::start(home, move |notice| notify(notice)).map_err(|error| failed("the logs cannot be opened", &error))?
+            let limits = logs::Limits { total_bytes: settings.logs.total_max_bytes, free_bytes: settings.logs.min_free_bytes };
+            Logs::start(home, limits, move |notice| notify(notice))
+                .map_err(|error| failed("the logs cannot be opened", &error))?
         };
         let (journal, told) =
             Journal::open(&place.run).map_err(|error| failed("the journal of events cannot be opened", &error))?;

@@ -57,12 +57,28 @@ pub struct Rotation {
     pub keep: u32,
     /// Are old files compressed with gzip (`compress`)?
     pub compress: bool,
+    /// Age in ms at which a file is put aside, whatever its size (`rotate_every`); none for never.
+    pub every_ms: Option<u64>,
 }
 
 impl Default for Rotation {
     fn default() -> Self {
-        Self { max_bytes: 10 << 20, keep: 7, compress: true }
+        Self { max_bytes: 10 << 20, keep: 7, compress: true, every_ms: None }
     }
+}
+
+/// What comes of output when its log file cannot be written, or not fast enough.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum LogPolicy {
+    /// It waits in the pipe, and when the pipe is full the app waits. Nothing is lost.
+    #[default]
+    Block,
+    /// When the pipe is nearly full, all whole lines in it are dropped: the most room for the app.
+    Drop,
+    /// When the pipe is nearly full, the older half of it is dropped: the newest lines are kept.
+    Newest,
 }
 
 /// Folders whose changes restart the app.
@@ -160,6 +176,8 @@ pub struct AppSpec {
     pub log_date_format: Option<String>,
     /// Rotation of both files.
     pub rotation: Rotation,
+    /// What comes of output that cannot be written.
+    pub log_policy: LogPolicy,
     /// File that gets the process id.
     pub pid_file: Option<String>,
     /// User to run as: a name or a number.
@@ -215,6 +233,7 @@ impl Default for AppSpec {
             merge_logs: false,
             log_date_format: None,
             rotation: Rotation::default(),
+            log_policy: LogPolicy::default(),
             pid_file: None,
             uid: None,
             gid: None,

@@ -56,11 +56,13 @@ pub(super) struct Outcome {
 pub(super) fn options(choice: &Choice, context: &Context) -> Result<LoadOptions, Failure> {
     // PM2 takes commas and spaces between names.
     let only: Vec<String> = choice.only.iter().flat_map(|names| names.split_whitespace()).map(str::to_owned).collect();
+    let logs = context.settings()?.logs;
     Ok(LoadOptions {
         env_name: choice.env_name.clone(),
         only: (!only.is_empty()).then_some(only),
         environment: environment(),
-        rotation: context.settings()?.logs,
+        rotation: logs.rotation,
+        log_policy: logs.policy,
     })
 }
 

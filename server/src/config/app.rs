@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use app::model::{AppSpec, EnvBlock, ExecMode, LogFile, Rotation, Watch};
+use app::model::{AppSpec, EnvBlock, ExecMode, LogFile, LogPolicy, Rotation, Watch};
 use serde_json::{Map, Value};
 
 use super::{
@@ -15,7 +15,7 @@ use super::{
     value::{
         self, args, duration,
         env::{self, Filter},
-        exit_codes, instances, interpreter, log_file, name, number, schedule, script, signal, size, text, user, watch,
+        exit_codes, instances, interpreter, log_file, logs, name, number, schedule, script, signal, size, text, user, watch,
     },
 };
 
@@ -33,6 +33,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) deploy_env: Option<&'a Value>,
     /// Rotation of logs where the app says nothing.
     pub(super) rotation: Rotation,
+    /// What comes of output that cannot be written, where the app says nothing.
+    pub(super) log_policy: LogPolicy,
     /// How many processors there are.
     pub(super) processors: u32,
 }
@@ -57,7 +59,7 @@ impl Surroundings<'_> {
         let sound = written.get("name").and_then(|written| name::name(written).ok());
         let label = sound.unwrap_or_else(|| format!("apps[{place}]"));
         let mut entry = Entry::new(self.file, label, written, findings);
-        let mut spec = AppSpec { rotation: self.rotation, ..AppSpec::default() };
+        let mut spec = AppSpec { rotation: self.rotation, log_policy: self.log_policy, ..AppSpec::default() };
         let given_name = entry.read("name", name::name);
         let cwd = self.read_cwd(&mut entry, &mut spec);
         let name_of_script = self.read_command(&mut entry, &mut spec, &cwd);
@@ -212,6 +214,7 @@ impl Surroundings<'_> {
             spec.log_date_format = Some("YYYY-MM-DDTHH:mm:ss".into());
         }
         spec.rotation = rotation(entry, spec.rotation);
+        set(&mut spec.log_policy, entry.read("log_policy", logs::policy));
         let watched = entry.read("watch", |value| watch::watch(value, cwd, home)).unwrap_or_default();
         let ignore = entry.read("ignore_watch", watch::ignore);
         let delay_ms = entry.read("watch_delay", duration::ms).unwrap_or(0);
@@ -269,6 +272,7 @@ fn rotation(entry: &mut Entry, default: Rotation) -> Rotation {
         max_bytes: entry.read("max_size", size::positive).unwrap_or(default.max_bytes),
         keep: entry.read("retain", number::count_or_all).unwrap_or(default.keep),
         compress: entry.read("compress", value::switch).unwrap_or(default.compress),
+        every_ms: entry.read("rotate_every", logs::rotate_every).unwrap_or(default.every_ms),
     }
 }
 

@@ -199,6 +199,7 @@ pub fn script(
         env_name: None,
         deploy_env: None,
         rotation: options.rotation,
+        log_policy: options.log_policy,
         processors: instances::processors(),
     };
     let mut findings = Findings::default();

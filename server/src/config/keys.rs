@@ -51,8 +51,10 @@ const KEYS: &[(&str, &[&str])] = &[
     ("critical", &[]),
     ("depends_on", &[]),
     ("layer", &[]),
+    ("log_policy", &[]),
     ("max_size", &[]),
     ("retain", &[]),
+    ("rotate_every", &[]),
     ("stop_signal", &[]),
 ];
 

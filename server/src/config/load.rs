@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use app::model::{AppSpec, EnvBlock, Rotation};
+use app::model::{AppSpec, EnvBlock, LogPolicy, Rotation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -27,6 +27,8 @@ pub struct LoadOptions {
     pub environment: EnvBlock,
     /// Rotation of logs for apps that say nothing of it; from `quarterdeck.toml`.
     pub rotation: Rotation,
+    /// What comes of output that cannot be written, for apps that say nothing of it; from `quarterdeck.toml`.
+    pub log_policy: LogPolicy,
 }
 
 /// What a file says.
@@ -82,6 +84,7 @@ fn read_document(file: &str, folder: &Path, document: Value, options: &LoadOptio
         env_name,
         deploy_env: env_name.and_then(|name| deploy.get(name)?.get("env")).filter(|env| env.is_object()),
         rotation: options.rotation,
+        log_policy: options.log_policy,
         processors: instances::processors(),
     };
     let mut apps = Vec::new();

@@ -12,7 +12,7 @@ use app::model::{AppSpec, LogFile, LogPage, LogStream, Rotation};
 use flate2::read::MultiGzDecoder;
 use tempfile::TempDir;
 
-use super::{Logs, Outputs};
+use super::{Limits, Logs, Outputs};
 use crate::control::LogQuery;
 
 /// A node's logs in a home that is deleted afterwards, and what was told about them.
@@ -23,23 +23,27 @@ pub(super) struct Node {
 }
 
 impl Node {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
+        Self::with(Limits::default())
+    }
+
+    pub(super) fn with(limits: Limits) -> Self {
         let home = tempfile::tempdir().unwrap();
         let told = Arc::new(Mutex::new(Vec::new()));
         let keep = told.clone();
-        let logs = Logs::start(home.path(), move |notice| keep.lock().unwrap().push(notice)).unwrap();
+        let logs = Logs::start(home.path(), limits, move |notice| keep.lock().unwrap().push(notice)).unwrap();
         Self { home, logs, told }
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(super) fn file(&self, name: &str) -> PathBuf {
         self.home.path().join("logs").join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(super) fn text(&self, name: &str) -> String {
         fs::read_to_string(self.file(name)).unwrap_or_default()
     }
 
-    fn told(&self) -> Vec<String> {
+    pub(super) fn told(&self) -> Vec<String> {
         self.told.lock().unwrap().clone()
     }
 
@@ -52,8 +56,8 @@ pub(super) fn spec(name: &str) -> AppSpec {
     AppSpec { name: name.into(), ..AppSpec::default() }
 }
 
-fn small(name: &str, max_bytes: u64) -> AppSpec {
-    AppSpec { rotation: Rotation { max_bytes, keep: 100_000, compress: true }, ..spec(name) }
+pub(super) fn small(name: &str, max_bytes: u64) -> AppSpec {
+    AppSpec { rotation: Rotation { max_bytes, keep: 100_000, compress: true, every_ms: None }, ..spec(name) }
 }
 
 /// Waits until it is so; what moves the bytes has no event for each case.
@@ -65,12 +69,12 @@ pub(super) fn until(what: &str, mut so: impl FnMut() -> bool) {
     }
 }
 
-fn drain(logs: &Logs, spec: &AppSpec, index: u32) {
+pub(super) fn drain(logs: &Logs, spec: &AppSpec, index: u32) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     runtime.block_on(async { logs.drained(&spec.name, index).await });
 }
 
-fn files(outputs: Outputs) -> (File, File) {
+pub(super) fn files(outputs: Outputs) -> (File, File) {
     (outputs.stdout.into(), outputs.stderr.into())
 }
 
@@ -99,9 +103,9 @@ fn parts(folder: &Path, stem: &str) -> io::Result<Vec<Vec<u8>>> {
 }
 
 /// Length of a line of `flood`, in bytes.
-const LINE: usize = 73;
+pub(super) const LINE: usize = 73;
 
-fn flood(lines: u32, to: File) -> std::process::Child {
+pub(super) fn flood(lines: u32, to: File) -> std::process::Child {
     let program = format!("BEGIN {{ for (n = 1; n <= {lines}; n++) printf \"n=%09d %s\\n\", n, \"{}\" }}", "x".repeat(60));
     Command::new("awk").arg(program).stdin(Stdio::null()).stdout(to).spawn().unwrap()
 }
@@ -309,6 +313,46 @@ fn a_full_disk_loses_nothing_and_stops_nobody_else() {
 }
 
 #[test]
+fn a_file_is_put_aside_by_its_age_after_a_whole_line() {
+    let node = Node::new();
+    let app = AppSpec { rotation: Rotation { every_ms: Some(86_400_000), compress: false, ..Rotation::default() }, ..spec("a") };
+    // As an earlier supervisor left them, two days ago.
+    for (name, text) in [("a-out.log", "old\nhalf"), ("a-error.log", "")] {
+        fs::write(node.file(name), text).unwrap();
+        let file = File::options().write(true).open(node.file(name)).unwrap();
+        file.set_modified(std::time::SystemTime::now() - Duration::from_hours(48)).unwrap();
+    }
+    let (mut out, mut err) = files(node.logs.attach(&app, 0).unwrap());
+    drain(&node.logs, &app, 0);
+    assert_eq!(node.text("a-out.log"), "old\nhalf", "nothing came yet");
+    out.write_all(b" a line\nnew\n").unwrap();
+    err.write_all(b"first\n").unwrap();
+    drain(&node.logs, &app, 0);
+    out.write_all(b"newer\n").unwrap();
+    drain(&node.logs, &app, 0);
+    assert_eq!(node.text("a-out.000001.log"), "old\nhalf a line\n");
+    assert_eq!((node.text("a-out.log"), node.text("a-error.log")), ("new\nnewer\n".into(), "first\n".into()));
+    assert!(!node.file("a-out.000002.log").exists() && !node.file("a-error.000001.log").exists());
+}
+
+#[test]
+fn all_logs_together_keep_to_their_budget() {
+    let node = Node::with(Limits { total_bytes: 300_000, free_bytes: 0 });
+    let app = AppSpec { rotation: Rotation { max_bytes: 20_000, keep: 1000, compress: false, every_ms: None }, ..spec("a") };
+    let (out, _err) = files(node.logs.attach(&app, 0).unwrap());
+    assert!(flood(20_000, out).wait().unwrap().success());
+    drain(&node.logs, &app, 0);
+    let folder = node.home.path().join("logs");
+    let parts = || everything(&folder, "a-out.");
+    until("the old parts are gone", || parts().concat().len() <= 300_000);
+    let text = String::from_utf8(parts().concat()).unwrap();
+    // What is left is the end of it, without a gap.
+    let numbers: Vec<u32> = text.lines().map(|line| line[2..11].parse().unwrap()).collect();
+    assert!(numbers.is_sorted_by(|a, b| a + 1 == *b) && numbers.last() == Some(&20_000) && numbers.len() > 1000);
+    assert!(node.told().is_empty());
+}
+
+#[test]
 fn junk_and_lines_without_end_harm_nothing() {
     let node = Node::new();
     let app = small("a", 1 << 20);
@@ -375,7 +419,7 @@ fn output_waits_for_the_next_supervisor() {
     out.write_all(b"before\n").unwrap();
     drop(logs);
     out.write_all(b"meanwhile\n").unwrap();
-    let logs = Logs::start(home.path(), |notice| panic!("{notice}")).unwrap();
+    let logs = Logs::start(home.path(), Limits::default(), |notice| panic!("{notice}")).unwrap();
     logs.attach(&app, 0).unwrap();
     out.write_all(b"after\n").unwrap();
     drain(&logs, &app, 0);

@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use app::model::{AppSpec, Rotation};
 
 use super::flow_tests::{assert_complete, everything, spec, until};
-use super::{Logs, fifo};
+use super::{Limits, Logs, fifo};
 
 const HOME: &str = "QUARTERDECK_TEST_HOME";
 
 fn app() -> AppSpec {
-    AppSpec { rotation: Rotation { max_bytes: 100_000, keep: 100_000, compress: true }, ..spec("a") }
+    AppSpec { rotation: Rotation { max_bytes: 100_000, keep: 100_000, compress: true, every_ms: None }, ..spec("a") }
 }
 
 /// Not a test: what the other one runs, and kills.
 #[test]
 fn supervisor() {
     let Ok(home) = std::env::var(HOME) else { return };
-    let logs = Logs::start(Path::new(&home), |notice| panic!("{notice}")).unwrap();
+    let logs = Logs::start(Path::new(&home), Limits::default(), |notice| panic!("{notice}")).unwrap();
     logs.attach(&app(), 0).unwrap();
     // Not longer than the test that started it.
     let parent = rustix::process::getppid();

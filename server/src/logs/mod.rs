@@ -5,6 +5,7 @@
 //! a byte is in the FIFO or in the file, never in memory, so that a kill at any moment loses and doubles nothing.
 
 mod archive;
+mod budget;
 mod clean;
 mod cursor;
 mod fifo;
@@ -15,6 +16,7 @@ mod plan;
 mod pump;
 mod scratch;
 mod service;
+mod shed;
 mod source;
 mod target;
 mod tidy;
@@ -24,6 +26,9 @@ mod walk;
 #[cfg(test)]
 mod flow_tests;
 #[cfg(test)]
+mod full_tests;
+#[cfg(test)]
 mod kill_tests;
 
+pub use budget::Limits;
 pub use service::{Logs, Outputs};

@@ -233,6 +233,26 @@ fn number_between(name: &str, stem: &str, ending: &str) -> Option<u64> {
     (format!("{number:06}") == digits).then_some(number)
 }
 
+/// The file that this is an older part of, by its name, and its number.
+pub(super) fn old_part(name: &str) -> Option<(String, u64)> {
+    let (rest, last) = name.strip_suffix(".gz").unwrap_or(name).rsplit_once('.')?;
+    match Path::new(rest).extension() {
+        None => Some((rest.to_owned(), number_between(&format!(".{last}"), "", "")?)),
+        Some(_) => {
+            let (stem, digits) = rest.rsplit_once('.')?;
+            Some((format!("{stem}.{last}"), number_between(&format!(".{digits}"), "", "")?))
+        }
+    }
+}
+
+/// Is this how we name the file of an app that names none?
+pub(super) fn sort_of_ours(name: &str) -> bool {
+    let Some(stem) = name.strip_suffix(".log") else { return false };
+    let index = stem.trim_end_matches(|c: char| c.is_ascii_digit());
+    let stem = if index == stem { stem } else { index.strip_suffix('-').unwrap_or(stem) };
+    stem.ends_with("-out") || stem.ends_with("-error")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,6 +312,23 @@ mod tests {
         place.remove_old(1).unwrap();
         assert_eq!(place.olds().unwrap(), BTreeMap::from([(1_234_567, plain)]));
         assert!(others.iter().all(|name| layout.logs.join(name).exists()));
+    }
+
+    #[test]
+    fn names_of_older_parts_are_known_again() {
+        let layout = Layout::new(Path::new("/h"));
+        for file in ["api-out.log", "api-error-12.log", "x", "a.b.c", "a.000001"] {
+            let place = layout.place(layout.logs.join(file));
+            for path in [place.old(7), place.compressed(7)] {
+                let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+                assert_eq!(old_part(&name), Some((file.to_owned(), 7)), "{name}");
+            }
+        }
+        for name in ["api-out.log", "api-out.1.log", "x.gz", "x.y", ""] {
+            assert_eq!(old_part(name), None, "{name}");
+        }
+        assert!(["a-out.log", "a-error.log", "a-out-3.log"].into_iter().all(sort_of_ours));
+        assert!(!["a.log", "a-out3.log", "a-out.txt", "out.log"].into_iter().any(sort_of_ours));
     }
 
     proptest! {

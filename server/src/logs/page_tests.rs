@@ -1,4 +1,5 @@
 use super::*;
+use crate::logs::Limits;
 use proptest::prelude::*;
 use std::fmt::Write as _;
 use std::fs;
@@ -13,7 +14,7 @@ fn spec() -> AppSpec {
 
 fn logs() -> (TempDir, Logs) {
     let home = tempfile::tempdir().unwrap();
-    let logs = Logs::start(home.path(), |notice| panic!("{notice}")).unwrap();
+    let logs = Logs::start(home.path(), Limits::default(), |notice| panic!("{notice}")).unwrap();
     (home, logs)
 }
 

@@ -12,6 +12,8 @@ pub(super) struct File {
     pub(super) len: u64,
     /// Length at which it is put aside; 0 for never.
     pub(super) max: u64,
+    /// Has its time come, so that it is put aside once it ends with a whole line?
+    pub(super) due: bool,
     /// Does it end with a whole line, or is it empty?
     pub(super) at_line_start: bool,
 }
@@ -41,6 +43,9 @@ pub(super) enum Step {
 /// Decides.
 pub(super) fn next(file: File, head: Head<'_>) -> Step {
     let bytes = head.bytes;
+    if file.due && file.len > 0 && file.at_line_start {
+        return Step::Rotate;
+    }
     if file.max > 0 && file.len > 0 && ((file.at_line_start && file.len >= file.max) || file.len >= file.max + LINE_LIMIT as u64)
     {
         return Step::Rotate;
@@ -56,6 +61,13 @@ pub(super) fn next(file: File, head: Head<'_>) -> Step {
         } else if let Some(end) = memchr(b'\n', bytes) {
             count = end + 1;
         }
+    }
+    // The line that was begun is completed first.
+    if file.due
+        && file.len > 0
+        && let Some(end) = memchr(b'\n', &bytes[..count])
+    {
+        count = end + 1;
     }
     if head.whole_lines {
         match memrchr(b'\n', &bytes[..count]) {
@@ -73,7 +85,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn ask(len: u64, max: u64, at_line_start: bool, bytes: &[u8], whole_lines: bool) -> Step {
-        next(File { len, max, at_line_start }, Head { bytes, all: true, whole_lines })
+        next(File { len, max, due: false, at_line_start }, Head { bytes, all: true, whole_lines })
     }
 
     #[test]
@@ -89,12 +101,23 @@ mod tests {
         assert_eq!(ask(0, 0, true, &[b'x'; LINE_LIMIT], true), Step::Take(LINE_LIMIT));
     }
 
+    #[test]
+    fn by_time_after_a_whole_line_and_never_when_empty() {
+        let ask = |len, at_line_start, bytes| {
+            next(File { len, max: 100, due: true, at_line_start }, Head { bytes, all: true, whole_lines: false })
+        };
+        assert_eq!(ask(3, true, &b"ab\n"[..]), Step::Rotate);
+        assert_eq!(ask(3, false, b"ab\ncd\n"), Step::Take(3));
+        assert_eq!(ask(3, false, b"ab"), Step::Take(2));
+        assert_eq!(ask(0, true, b"ab\ncd\n"), Step::Take(6));
+    }
+
     proptest! {
         /// However the bytes arrive: the files hold them all in order, and end with whole lines unless one is too long.
         #[test]
         fn nothing_is_lost_or_torn(
             lines in prop::collection::vec(0..400_usize, 1..60), long in prop::option::of(60_000..200_000_usize),
-            max in 1..2000_u64, chunks in prop::collection::vec(1..3000_usize, 1..40), whole_lines: bool,
+            max in 1..2000_u64, chunks in prop::collection::vec(1..3000_usize, 1..40), whole_lines: bool, dues: Vec<bool>,
         ) {
             let mut input: Vec<u8> = lines.iter().flat_map(|n| [vec![b'x'; *n], vec![b'\n']].concat()).collect();
             input.extend(long.map(|n| [vec![b'y'; n], vec![b'\n']].concat()).unwrap_or_default());
@@ -105,7 +128,8 @@ mod tests {
                 }
                 turn += 1;
                 let current: &mut Vec<u8> = files.last_mut().unwrap();
-                let file = File { len: current.len() as u64, max, at_line_start: current.last().is_none_or(|byte| *byte == b'\n') };
+                let due = dues.get(turn % dues.len().max(1)).copied().unwrap_or(false);
+                let file = File { len: current.len() as u64, max, due, at_line_start: current.last().is_none_or(|byte| *byte == b'\n') };
                 let head = &input[at..here.min(at + LINE_LIMIT)];
                 match next(file, Head { bytes: head, all: here - at <= head.len(), whole_lines }) {
                     Step::Rotate => {

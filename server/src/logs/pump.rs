@@ -3,23 +3,26 @@
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use app::model::Rotation;
+use app::model::{LogPolicy, Rotation};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, epoll, eventfd, poll};
 use rustix::io::Errno;
 use tokio::sync::oneshot;
 
 use super::names::{Layout, Route};
 use super::scratch::Scratch;
+use super::shed::{self, Lost};
 use super::source::{Pass, Source, Trouble};
 use super::target::{NameLock, Target};
 use super::tidy;
 
 /// Pause before a file that could not be written is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// A turn that takes longer than this shows that the disk cannot keep up.
+const SLOW: Duration = Duration::from_millis(200);
 /// After a round that moved less than this, in bytes, more is let gather: a wake-up for each line would cost more than the line.
 const LITTLE: usize = 16 << 10;
 const LULL: Duration = Duration::from_millis(2);
@@ -30,7 +33,7 @@ const WAKE: u64 = 0;
 /// What the thread is asked for.
 pub(super) enum Request {
     /// Move what comes through this FIFO.
-    Attach { key: PathBuf, fifo: OwnedFd, inode: u64, route: Route, rotation: Rotation },
+    Attach { key: PathBuf, fifo: OwnedFd, inode: u64, route: Route, rotation: Rotation, policy: LogPolicy },
     /// Move what is in the FIFO, then let go of it.
     Detach { key: PathBuf },
     /// Answer when what is in the FIFO now is in the file, or cannot be moved.
@@ -57,7 +60,7 @@ impl Sender {
 }
 
 /// Tells a person that something is wrong with a file, or right again.
-pub(super) type Notices = Box<dyn Fn(String) + Send>;
+pub(super) type Notices = Arc<dyn Fn(String) + Send + Sync>;
 
 /// The state of the thread.
 pub(super) struct Pump {
@@ -181,7 +184,7 @@ impl Pump {
                     self.make_ready(id);
                 }
                 Some(Pass::Rotated) => self.make_ready(id),
-                Some(Pass::Wait(until)) => {
+                Some(Pass::Wait(until) | Pass::Stuck(until)) => {
                     self.waiting.insert(id, until);
                 }
                 Some(Pass::Empty) | None => {}
@@ -197,8 +200,8 @@ impl Pump {
         let target = self.targets.get_mut(&source.route.file)?;
         let now = Instant::now();
         let pass = match target.blocked.filter(|until| now < *until) {
-            Some(until) => Pass::Wait(until),
-            None => match source.pass(target, &mut self.scratch, &self.names, now) {
+            Some(until) => Pass::Stuck(until),
+            None => match pass(source, target, &mut self.scratch, &self.names, &self.notices, now) {
                 Ok(pass) => pass,
                 Err(Trouble::Rotate(error)) => {
                     (self.notices)(format!("The log file {} cannot be put aside and grows on: {error}", target.place.name()));
@@ -206,19 +209,25 @@ impl Pump {
                 }
                 Err(Trouble::Write(error)) => {
                     if target.blocked.is_none() {
+                        let then = match source.policy {
+                            LogPolicy::Block => "it waits",
+                            LogPolicy::Drop | LogPolicy::Newest => "lines are dropped",
+                        };
                         (self.notices)(format!(
-                            "The log file {} cannot be written: {error}. Its app goes on until its buffer is full, then it waits",
+                            "The log file {} cannot be written: {error}. Its app goes on until its buffer is full, then {then}",
                             target.place.name()
                         ));
                     }
+                    target.trouble = Some(error);
                     target.blocked = Some(now + PAUSE);
-                    Pass::Wait(now + PAUSE)
+                    Pass::Stuck(now + PAUSE)
                 }
             },
         };
         match pass {
             Pass::Moved(count) => {
                 if count > 0 && target.blocked.take().is_some() {
+                    target.trouble = None;
                     (self.notices)(format!("The log file {} is written again", target.place.name()));
                 }
                 if let Some(copy) = source.route.copy.clone() {
@@ -232,16 +241,45 @@ impl Pump {
                 let _ = self.tidier.send(target.job());
             }
             Pass::Empty => source.end_waits(),
-            Pass::Wait(_) if target.blocked.is_some() => source.end_waits(),
-            Pass::Wait(_) => {}
+            Pass::Stuck(_) if target.blocked.is_some() => source.end_waits(),
+            Pass::Wait(_) | Pass::Stuck(_) => {}
         }
+        self.shed(id, &pass, now);
         let source = self.sources.get(&id)?;
-        let ends = matches!(pass, Pass::Empty | Pass::Wait(_));
+        let ends = matches!(pass, Pass::Empty | Pass::Wait(_) | Pass::Stuck(_));
         if source.closing.is_some_and(|end| ends || source.moved >= end) {
             self.let_go(id);
             return None;
         }
         Some(pass)
+    }
+
+    /// Makes room for an app that may not wait, if its file cannot be written or its disk cannot keep up.
+    fn shed(&mut self, id: u64, pass: &Pass, now: Instant) -> Option<()> {
+        let source = self.sources.get_mut(&id).filter(|source| source.policy != LogPolicy::Block)?;
+        let target = self.targets.get_mut(&source.route.file)?;
+        let late = match pass {
+            Pass::Moved(_) => now.elapsed() >= SLOW,
+            Pass::Stuck(_) => true,
+            Pass::Rotated | Pass::Empty | Pass::Wait(_) => false,
+        };
+        if !late {
+            return None;
+        }
+        let lost = target.lost.get_or_insert_default();
+        match shed::shed(&source.fifo, source.policy, &mut self.scratch, lost) {
+            Ok(0) => {}
+            Ok(count) => {
+                lost.why = match &target.trouble {
+                    Some(error) => format!("the file could not be written: {error}"),
+                    None => "it was not written fast enough".into(),
+                };
+                source.count(count);
+            }
+            Err(error) => tracing::warn!(file = %target.place.name(), %error, "failed to drop lines"),
+        }
+        target.lost.take_if(|lost| lost.bytes == 0);
+        Some(())
     }
 
     /// Writes what was seen to a second file as well. What fails is left out.
@@ -276,7 +314,9 @@ impl Pump {
         let _ = rustix::io::read(&self.wake, &mut count);
         while let Ok(request) = self.requests.try_recv() {
             match request {
-                Request::Attach { key, fifo, inode, route, rotation } => self.attach(key, fifo, inode, route, rotation),
+                Request::Attach { key, fifo, inode, route, rotation, policy } => {
+                    self.attach(key, Source::new(fifo, inode, route, policy), rotation);
+                }
                 Request::Detach { key } => {
                     if let Some(id) = self.ids.remove(&key) {
                         if let Some(source) = self.sources.get_mut(&id) {
@@ -302,8 +342,8 @@ impl Pump {
         true
     }
 
-    fn attach(&mut self, key: PathBuf, fifo: OwnedFd, inode: u64, route: Route, rotation: Rotation) {
-        for file in [Some(&route.file), route.copy.as_ref()].into_iter().flatten() {
+    fn attach(&mut self, key: PathBuf, new: Source, rotation: Rotation) {
+        for file in [Some(&new.route.file), new.route.copy.as_ref()].into_iter().flatten() {
             let target = self.targets.entry(file.clone()).or_insert_with(|| {
                 let target = Target::new(self.layout.place(file.clone()), rotation);
                 let _ = self.tidier.send(target.job());
@@ -315,9 +355,10 @@ impl Pump {
         let known = self.ids.get(&key).copied();
         if let Some(id) = known
             && let Some(source) = self.sources.get_mut(&id)
-            && source.inode == inode
+            && source.inode == new.inode
         {
-            let old = std::mem::replace(&mut source.route, route);
+            source.policy = new.policy;
+            let old = std::mem::replace(&mut source.route, new.route);
             self.release(&old);
             return self.make_ready(id);
         }
@@ -325,10 +366,10 @@ impl Pump {
         self.last_id += 1;
         let id = self.last_id;
         let data = epoll::EventData::new_u64(id);
-        if let Err(error) = epoll::add(&self.epoll, &fifo, data, epoll::EventFlags::IN | epoll::EventFlags::ET) {
+        if let Err(error) = epoll::add(&self.epoll, &new.fifo, data, epoll::EventFlags::IN | epoll::EventFlags::ET) {
             (self.notices)(format!("The output of an app cannot be watched: {error}"));
         }
-        self.sources.insert(id, Source::new(fifo, inode, route));
+        self.sources.insert(id, new);
         self.ids.insert(key, id);
         self.make_ready(id);
     }
@@ -346,8 +387,21 @@ impl Pump {
             if let Some(target) = self.targets.get_mut(file) {
                 target.users -= 1;
                 if target.users == 0 {
+                    self.end_loss(file);
                     self.targets.remove(file);
                 }
+            }
+        }
+    }
+
+    /// The last chance to say what a file lacks: there, or else to a person.
+    fn end_loss(&mut self, file: &Path) {
+        let Some(target) = self.targets.get_mut(file) else { return };
+        match target.tell_lost(&self.names) {
+            Ok(told) => told.into_iter().for_each(|text| (self.notices)(text)),
+            Err(_) => {
+                let lost = target.lost.take();
+                lost.into_iter().for_each(|lost: Lost| (self.notices)(target.lacks(&lost.to_string())));
             }
         }
     }
@@ -371,5 +425,22 @@ impl Pump {
         while !self.ready.is_empty() && Instant::now() < end {
             self.round();
         }
+        let files: Vec<PathBuf> = self.targets.keys().cloned().collect();
+        files.iter().for_each(|file| self.end_loss(file));
     }
+}
+
+/// Says first what is missing, so that it stands where it is missing; then moves some bytes.
+fn pass(
+    source: &mut Source,
+    target: &mut Target,
+    scratch: &mut Scratch,
+    names: &NameLock,
+    notices: &Notices,
+    now: Instant,
+) -> Result<Pass, Trouble> {
+    if let Some(told) = target.tell_lost(names)? {
+        notices(told);
+    }
+    source.pass(target, scratch, names, now)
 }

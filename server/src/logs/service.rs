@@ -14,8 +14,9 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use tokio::sync::oneshot;
 
+use super::budget::{Budget, Limits};
 use super::names::Layout;
-use super::pump::{Pump, Request, Sender};
+use super::pump::{Notices, Pump, Request, Sender};
 use super::target::NameLock;
 use super::{fifo, target, tidy};
 
@@ -62,20 +63,22 @@ pub struct Outputs {
 
 impl Logs {
     /// Makes the folders below the home of the node, and starts the threads. `notices` is told, in a sentence, when a
-    /// file cannot be written and when it can again; it must not block.
+    /// file cannot be written and when it can again, and when the limits cannot be kept; it must not block.
     ///
     /// # Errors
     /// The folders cannot be made, or the kernel refuses a thread or a file descriptor.
-    pub fn start(home: &Path, notices: impl Fn(String) + Send + 'static) -> io::Result<Self> {
+    pub fn start(home: &Path, limits: Limits, notices: impl Fn(String) + Send + Sync + 'static) -> io::Result<Self> {
         let layout = Layout::new(home);
         for folder in [&layout.logs, &layout.index, &layout.fifos] {
             make_folder(folder)?;
         }
         let names = Arc::new(NameLock::default());
         let (tidier, jobs) = mpsc::channel();
-        let (pump, sender) = Pump::new(layout.clone(), names.clone(), Box::new(notices), tidier)?;
+        let notices: Notices = Arc::new(notices);
+        let budget = Budget::new(limits, layout.clone(), notices.clone());
+        let (pump, sender) = Pump::new(layout.clone(), names.clone(), notices, tidier)?;
         let tidier_names = names.clone();
-        std::thread::Builder::new().name("log-tidier".into()).spawn(move || tidy::run(&jobs, &tidier_names))?;
+        std::thread::Builder::new().name("log-tidier".into()).spawn(move || tidy::run(&jobs, &tidier_names, budget))?;
         let thread = std::thread::Builder::new().name("logs".into()).spawn(move || pump.run())?;
         let thread = Mutex::new(Some(thread));
         Ok(Self { shared: Arc::new(Shared { layout, names, pump: sender, thread, size: Mutex::default() }) })
@@ -98,8 +101,8 @@ impl Logs {
             Some(route) => {
                 let key = layout.fifo(&spec.name, index, stream);
                 let fifo = fifo::open(&key)?;
-                let (ours, inode, rotation) = (fifo.ours, fifo.inode, spec.rotation);
-                self.shared.pump.send(Request::Attach { key, fifo: ours, inode, route, rotation });
+                let (ours, inode, rotation, policy) = (fifo.ours, fifo.inode, spec.rotation, spec.log_policy);
+                self.shared.pump.send(Request::Attach { key, fifo: ours, inode, route, rotation, policy });
                 Ok(fifo.theirs)
             }
         };

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use app::model::LogPolicy;
 use rustix::io::Errno;
 use tokio::sync::oneshot;
 
@@ -24,6 +25,7 @@ pub(super) struct Source {
     pub(super) fifo: OwnedFd,
     pub(super) inode: u64,
     pub(super) route: Route,
+    pub(super) policy: LogPolicy,
     /// Does it wait for its turn?
     pub(super) queued: bool,
     /// Bytes moved since it was opened.
@@ -45,6 +47,8 @@ pub(super) enum Pass {
     Empty,
     /// Nothing can be done before this moment, unless more comes.
     Wait(Instant),
+    /// The file takes nothing before this moment.
+    Stuck(Instant),
 }
 
 /// Why a turn failed.
@@ -63,8 +67,8 @@ impl<E: Into<io::Error>> From<E> for Trouble {
 }
 
 impl Source {
-    pub(super) fn new(fifo: OwnedFd, inode: u64, route: Route) -> Self {
-        Self { fifo, inode, route, queued: false, moved: 0, closing: None, waiters: Vec::new(), partial_since: None }
+    pub(super) fn new(fifo: OwnedFd, inode: u64, route: Route, policy: LogPolicy) -> Self {
+        Self { fifo, inode, route, policy, queued: false, moved: 0, closing: None, waiters: Vec::new(), partial_since: None }
     }
 
     /// Bytes that wait in the FIFO.
@@ -153,7 +157,7 @@ impl Source {
                 Ok(Pass::Moved(count))
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Pass::Moved(0)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Pass::Wait(now + DEVICE_PAUSE)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Pass::Stuck(now + DEVICE_PAUSE)),
             Err(error) => Err(Trouble::Write(error)),
         }
     }

@@ -15,11 +15,15 @@ use rustix::pipe::SpliceFlags;
 
 use super::names::Place;
 use super::plan;
+use super::shed::Lost;
 use super::tidy;
-use super::times::{self, Head, Writer};
+use super::times::{self, Head, Reader, Writer};
 
 /// Pause before a file that could not be put aside is tried again; it grows meanwhile.
 const ROTATION_PAUSE: Duration = Duration::from_secs(30);
+
+/// How often a person is told of losses in one file. Each of them stands in the file.
+const TOLD_PAUSE: Duration = Duration::from_mins(1);
 
 /// Taken for writing while a file changes its name or begins anew, so that a reader who holds it opens what belongs together.
 pub(super) type NameLock = RwLock<()>;
@@ -41,11 +45,19 @@ pub(super) struct Target {
     pub(super) splices: bool,
     /// Not tried before this moment, because it failed.
     pub(super) blocked: Option<Instant>,
+    /// Why.
+    pub(super) trouble: Option<io::Error>,
+    /// What was dropped of it and is not told yet.
+    pub(super) lost: Option<Lost>,
+    /// When a person was last told of a loss.
+    told: Option<Instant>,
     open: Option<Open>,
     times: Option<Writer>,
     /// Number that it will have among the older parts; 0 before it was first opened.
     sequence: u64,
     len: u64,
+    /// When its first line came, in µs since the epoch.
+    begun: i64,
     at_line_start: Option<bool>,
     rotate_after: Option<Instant>,
 }
@@ -58,10 +70,14 @@ impl Target {
             users: 0,
             splices: true,
             blocked: None,
+            trouble: None,
+            lost: None,
+            told: None,
             open: None,
             times: None,
             sequence: 0,
             len: 0,
+            begun: 0,
             at_line_start: None,
             rotate_after: None,
         }
@@ -107,6 +123,7 @@ impl Target {
     /// The file is not the one that it was: it counts as another part, so that no cursor points into it by mistake.
     fn begin_part(&mut self, meta: &Metadata) {
         self.sequence += 1;
+        self.begun = times::now();
         let head = Head { sequence: self.sequence, inode: meta.ino() };
         self.times = Writer::create(&self.place.times(), head).ok();
     }
@@ -135,6 +152,9 @@ impl Target {
                 self.begin_part(meta);
             }
         }
+        // A restart of ours makes no file younger.
+        let changed = meta.mtime() * 1_000_000 + meta.mtime_nsec() / 1000;
+        self.begun = Reader::open(&self.place.times(), meta.len()).first().unwrap_or(changed);
     }
 
     /// The work that its older parts make.
@@ -142,26 +162,30 @@ impl Target {
         tidy::Job { place: self.place.clone(), rotation: self.rotation }
     }
 
-    fn limit(&self) -> u64 {
+    /// The length at which it is put aside, 0 for never; and whether its time has come.
+    fn limit(&self) -> (u64, bool) {
         let now = Instant::now();
         if self.open.as_ref().is_none_or(|open| !open.regular) || self.rotate_after.is_some_and(|after| now < after) {
-            0
-        } else {
-            self.rotation.max_bytes
+            return (0, false);
         }
+        // A clock that was set back puts it off; the size counts all the same.
+        let age =
+            |every: u64| times::now().saturating_sub(self.begun) >= i64::try_from(every).unwrap_or(i64::MAX).saturating_mul(1000);
+        (self.rotation.max_bytes, self.len > 0 && self.rotation.every_ms.is_some_and(age))
     }
 
     /// May so many bytes be moved without a look at them?
     pub(super) fn has_room(&self, bytes: u64) -> bool {
-        let limit = self.limit();
-        limit == 0 || self.len + bytes <= limit
+        let (limit, due) = self.limit();
+        !due && (limit == 0 || self.len + bytes <= limit)
     }
 
     /// How it stands, for the decision what to do with the next bytes.
     pub(super) fn state(&mut self) -> plan::File {
         let at_line_start = self.at_line_start.unwrap_or_else(|| self.ends_with_newline());
         self.at_line_start = Some(at_line_start);
-        plan::File { len: self.len, max: self.limit(), at_line_start }
+        let (max, due) = self.limit();
+        plan::File { len: self.len, max, due, at_line_start }
     }
 
     fn ends_with_newline(&self) -> bool {
@@ -175,6 +199,9 @@ impl Target {
     }
 
     fn begin_write(&mut self) -> io::Result<&Open> {
+        if self.len == 0 && self.rotation.every_ms.is_some() {
+            self.begun = times::now();
+        }
         if let Some(times) = &mut self.times {
             times.note(self.len);
         }
@@ -207,6 +234,45 @@ impl Target {
         }
         self.wrote(count, bytes.get(..count).and_then(<[u8]>::last).map(|last| *last == b'\n'));
         Ok(count)
+    }
+
+    /// Writes a line where some are missing, if some are. Gives what a person is to be told.
+    pub(super) fn tell_lost(&mut self, names: &NameLock) -> io::Result<Option<String>> {
+        let Some(text) = self.lost.as_ref().map(ToString::to_string) else { return Ok(None) };
+        self.look(names)?;
+        let begin = if self.state().at_line_start { "" } else { "\n" };
+        self.write_whole(format!("{begin}[qd: {text}]\n").as_bytes())?;
+        self.lost = None;
+        let now = Instant::now();
+        if self.told.is_some_and(|told| now < told + TOLD_PAUSE) {
+            return Ok(None);
+        }
+        self.told = Some(now);
+        Ok(Some(self.lacks(&text)))
+    }
+
+    /// What a person is told of a loss.
+    pub(super) fn lacks(&self, text: &str) -> String {
+        format!("The log file {} lacks lines: {text}. Its policy is to let the app run on", self.place.name())
+    }
+
+    /// Writes all of it or nothing, so that what is tried again stands there once.
+    fn write_whole(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let (begin, mut rest) = (self.len, bytes);
+        while !rest.is_empty() {
+            match self.write(rest) {
+                Ok(count) => rest = rest.get(count..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    if let Some(open) = self.open.as_ref().filter(|open| open.regular && self.len > begin) {
+                        open.file.set_len(begin)?;
+                        (self.len, self.at_line_start) = (begin, None);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Puts the file aside and begins a new one. Where that is impossible it goes on to grow.

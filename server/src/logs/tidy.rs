@@ -4,12 +4,17 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::{Arc, PoisonError, mpsc};
+use std::time::Duration;
 
 use app::model::Rotation;
 
 use super::archive;
+use super::budget::Budget;
 use super::names::Place;
 use super::target::NameLock;
+
+/// How often it looks at the free space, which others take too.
+const CHECK: Duration = Duration::from_secs(30);
 
 /// A file whose older parts are to be looked at.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,21 +23,28 @@ pub(super) struct Job {
     pub(super) rotation: Rotation,
 }
 
-/// Works until all senders are gone.
-pub(super) fn run(jobs: &mpsc::Receiver<Job>, names: &Arc<NameLock>) {
+/// Works until all senders are gone. After each work, and by time, it looks at what all logs take together.
+pub(super) fn run(jobs: &mpsc::Receiver<Job>, names: &Arc<NameLock>, mut budget: Budget) {
     // On Linux this counts for this thread alone (setpriority(2), "C library/kernel differences").
     let _ = rustix::process::nice(10);
-    while let Ok(first) = jobs.recv() {
-        let mut todo = vec![first];
+    loop {
+        let pause = if budget.is_off() { Duration::MAX } else { CHECK };
+        let mut todo = match jobs.recv_timeout(pause) {
+            Ok(first) => vec![first],
+            Err(mpsc::RecvTimeoutError::Timeout) => Vec::new(),
+            Err(mpsc::RecvTimeoutError::Disconnected) => return,
+        };
         for job in jobs.try_iter() {
             todo.retain(|known| known.place != job.place);
             todo.push(job);
         }
         for job in todo {
+            budget.know(&job.place);
             if let Err(error) = tidy(&job, names) {
                 tracing::warn!(file = %job.place.name(), %error, "failed to tidy older log files");
             }
         }
+        budget.keep();
     }
 }
 
@@ -112,7 +124,7 @@ mod tests {
         // As a crash leaves it.
         std::fs::write(place.unfinished(4), "half").unwrap();
         std::fs::copy(place.old(4), place.compressed(4)).unwrap();
-        let job = Job { place: place.clone(), rotation: Rotation { max_bytes: 1, keep: 3, compress: true } };
+        let job = Job { place: place.clone(), rotation: Rotation { max_bytes: 1, keep: 3, compress: true, every_ms: None } };
         tidy(&job, &NameLock::default()).unwrap();
         let compressed = Forms { plain: false, compressed: true };
         assert_eq!(place.olds().unwrap(), BTreeMap::from([(3, compressed), (4, compressed), (5, compressed)]));

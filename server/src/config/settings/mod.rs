@@ -9,6 +9,10 @@
 //! max_size = "10M"
 //! retain = 7
 //! compress = true
+//! rotate_every = 0               # an age such as "1d" at which a file is put aside too; 0 for never
+//! policy = "block"               # when a file cannot be written: the app waits; "drop" and "newest" lose lines instead
+//! total_max_size = 0             # of the logs of all apps together; 0 for no limit
+//! min_free = "256M"              # below this older parts of logs are deleted; 0 for never
 //!
 //! [history]
 //! raw = "24h"
@@ -29,7 +33,7 @@ mod table;
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
-use app::model::Rotation;
+use app::model::{LogPolicy, Rotation};
 
 pub use address::address;
 
@@ -38,7 +42,7 @@ use super::{
     finding::{ConfigErrors, Finding, Findings},
     load::problem,
     paths,
-    value::{self, duration, number, size},
+    value::{self, duration, logs, number, size},
 };
 
 /// Name of the file in the home folder.
@@ -53,14 +57,27 @@ pub struct Settings {
     pub hosts: Vec<String>,
     /// `sample_every`: time between two readings of all processes.
     pub sample_every: Duration,
-    /// `[logs]`: rotation of the logs of apps that say nothing of it.
-    pub logs: Rotation,
+    /// `[logs]`.
+    pub logs: Logs,
     /// `[history]`.
     pub history: History,
     /// `[control]`.
     pub control: Control,
     /// `[stream]`.
     pub stream: Stream,
+}
+
+/// How logs are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Logs {
+    /// `max_size`, `retain`, `compress` and `rotate_every`, for apps that say nothing of them.
+    pub rotation: Rotation,
+    /// `policy`: what comes of output that cannot be written, for apps that say nothing of it.
+    pub policy: LogPolicy,
+    /// `total_max_size`: size of all logs in bytes at which the oldest parts go; 0 for no limit.
+    pub total_max_bytes: u64,
+    /// `min_free`: free space in bytes below which the oldest parts go; 0 for no floor.
+    pub min_free_bytes: u64,
 }
 
 /// How much of the past is kept.
@@ -96,11 +113,18 @@ impl Default for Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 9615)),
             hosts: Vec::new(),
             sample_every: Duration::from_secs(2),
-            logs: Rotation::default(),
+            logs: Logs::default(),
             history: History::default(),
             control: Control::default(),
             stream: Stream::default(),
         }
+    }
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        // No budget by default: `retain` bounds each app, and a sum that fits every host is not known.
+        Self { rotation: Rotation::default(), policy: LogPolicy::Block, total_max_bytes: 0, min_free_bytes: 256 << 20 }
     }
 }
 
@@ -144,9 +168,13 @@ impl Settings {
         table.read("listen", &mut settings.listen, address::read);
         table.read("hosts", &mut settings.hosts, hosts::read);
         table.read("sample_every", &mut settings.sample_every, sample_every);
-        table.read("logs.max_size", &mut settings.logs.max_bytes, size::positive);
-        table.read("logs.retain", &mut settings.logs.keep, number::count_or_all);
-        table.read("logs.compress", &mut settings.logs.compress, value::switch);
+        table.read("logs.max_size", &mut settings.logs.rotation.max_bytes, size::positive);
+        table.read("logs.retain", &mut settings.logs.rotation.keep, number::count_or_all);
+        table.read("logs.compress", &mut settings.logs.rotation.compress, value::switch);
+        table.read("logs.rotate_every", &mut settings.logs.rotation.every_ms, logs::rotate_every);
+        table.read("logs.policy", &mut settings.logs.policy, logs::policy);
+        table.read("logs.total_max_size", &mut settings.logs.total_max_bytes, size::bytes);
+        table.read("logs.min_free", &mut settings.logs.min_free_bytes, size::bytes);
         table.read("history.raw", &mut settings.history.raw, duration::positive);
         table.read("history.minutes", &mut settings.history.minutes, duration::positive);
         table.read("history.max_size", &mut settings.history.max_bytes, size::positive);
@@ -194,6 +222,10 @@ mod tests {
             max_size = "1M"
             retain = 2
             compress = false
+            rotate_every = "1d"
+            policy = "newest"
+            total_max_size = "2G"
+            min_free = 0
             [history]
             raw = "1h"
             minutes = "7d"
@@ -208,7 +240,12 @@ mod tests {
             listen: SocketAddr::from(([0, 0, 0, 0], 80)),
             hosts: vec!["status.example.org".into()],
             sample_every: Duration::from_secs(5),
-            logs: Rotation { max_bytes: 1 << 20, keep: 2, compress: false },
+            logs: Logs {
+                rotation: Rotation { max_bytes: 1 << 20, keep: 2, compress: false, every_ms: Some(86_400_000) },
+                policy: LogPolicy::Newest,
+                total_max_bytes: 2 << 30,
+                min_free_bytes: 0,
+            },
             history: History { raw: Duration::from_hours(1), minutes: Duration::from_hours(7 * 24), max_bytes: 1 << 30 },
             control: Control { burst: 3, per_minute: 4 },
             stream: Stream { max_clients: 5 },

@@ -97,10 +97,14 @@ fn the_defaults_are_those_of_pm2() {
 
 #[test]
 fn logs_and_rotation() {
-    let options = LoadOptions { rotation: Rotation { max_bytes: 5, keep: 4, compress: false }, ..LoadOptions::default() };
+    let options = LoadOptions {
+        rotation: Rotation { max_bytes: 5, keep: 4, compress: false, every_ms: Some(5000) },
+        log_policy: LogPolicy::Drop,
+        ..LoadOptions::default()
+    };
     let apps = json!([
         {"script": "a.js", "cwd": "/srv", "out_file": "o.log", "error": "/dev/null", "log": "all.log", "time": true, "retain": 1000},
-        {"script": "b.js", "disable_logs": true, "out_file": "o.log", "max_size": "1M", "compress": true, "log_date_format": "YYYY"},
+        {"script": "b.js", "disable_logs": true, "out_file": "o.log", "max_size": "1M", "compress": true, "rotate_every": 0, "log_policy": "newest", "log_date_format": "YYYY"},
     ]);
     let specs = load_with(&apps, &options).unwrap().specs;
     assert_eq!((&specs[0].out_file, &specs[0].error_file), (&LogFile::Path("/srv/o.log".into()), &LogFile::Discard));
@@ -108,9 +112,10 @@ fn logs_and_rotation() {
         (specs[0].log_file.as_deref(), specs[0].log_date_format.as_deref()),
         (Some("/srv/all.log"), Some("YYYY-MM-DDTHH:mm:ss"))
     );
-    assert_eq!(specs[0].rotation, Rotation { max_bytes: 5, keep: 1000, compress: false });
+    assert_eq!(specs[0].rotation, Rotation { max_bytes: 5, keep: 1000, compress: false, every_ms: Some(5000) });
+    assert_eq!([specs[0].log_policy, specs[1].log_policy], [LogPolicy::Drop, LogPolicy::Newest]);
     assert_eq!((&specs[1].out_file, &specs[1].error_file), (&LogFile::Discard, &LogFile::Discard));
-    assert_eq!(specs[1].rotation, Rotation { max_bytes: 1 << 20, keep: 4, compress: true });
+    assert_eq!(specs[1].rotation, Rotation { max_bytes: 1 << 20, keep: 4, compress: true, every_ms: None });
 }
 
 #[test]
