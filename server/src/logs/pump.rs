@@ -226,9 +226,8 @@ impl Pump {
         };
         match pass {
             Pass::Moved(count) => {
-                if count > 0 && target.blocked.take().is_some() {
-                    target.trouble = None;
-                    (self.notices)(format!("The log file {} is written again", target.place.name()));
+                if count > 0 {
+                    end_trouble(target, &self.notices);
                 }
                 if let Some(copy) = source.route.copy.clone() {
                     self.copy(&copy, count);
@@ -430,6 +429,14 @@ impl Pump {
     }
 }
 
+/// The file was written: tells it if it could not be before.
+fn end_trouble(target: &mut Target, notices: &Notices) {
+    if target.blocked.take().is_some() {
+        target.trouble = None;
+        notices(format!("The log file {} is written again", target.place.name()));
+    }
+}
+
 /// Says first what is missing, so that it stands where it is missing; then moves some bytes.
 fn pass(
     source: &mut Source,
@@ -439,8 +446,9 @@ fn pass(
     notices: &Notices,
     now: Instant,
 ) -> Result<Pass, Trouble> {
-    if let Some(told) = target.tell_lost(names)? {
-        notices(told);
+    if target.lost.is_some() {
+        target.tell_lost(names)?.into_iter().for_each(|text| notices(text));
+        end_trouble(target, notices);
     }
     source.pass(target, scratch, names, now)
 }
