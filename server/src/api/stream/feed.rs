@@ -7,10 +7,10 @@ use std::vec;
 
 use app::model::StreamEvent;
 use axum::body::Bytes;
-use futures_util::Stream;
 use futures_util::stream::unfold;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
+use tokio_stream::Stream;
 
 use super::frame::{self, Frame};
 use crate::api::context::Context;
