@@ -50,7 +50,7 @@ impl Table {
         let value = |column: usize| self.values.get(column).and_then(|values| values[row as usize]);
         let Some(own) = value(column) else { return "–".into() };
         match value(0) {
-            Some(ours) if column > 0 && ours > 0.0 && own > 0.0 => format!("{own:.digits$} (× {:.2})", own / ours),
+            Some(ours) if column > 0 && ours > 0.0 && own > 0.0 => format!("{own:.digits$} (× {})", ratio(own / ours)),
             _ => format!("{own:.digits$}"),
         }
     }
@@ -69,6 +69,15 @@ impl fmt::Display for Table {
     }
 }
 
+/// Two digits that say something, however small it is.
+fn ratio(ratio: f64) -> String {
+    match ratio {
+        0.1.. => format!("{ratio:.2}"),
+        0.01.. => format!("{ratio:.3}"),
+        _ => format!("{ratio:.4}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +90,7 @@ mod tests {
         table.set(1, Row::LogLost, 3.0);
         let text = table.to_string();
         assert!(text.contains("| own memory at rest (PSS) (MB) | 20.0 | 50.0 (× 2.50) |"), "{text}");
+        assert_eq!([2.5, 0.1, 0.0176, 0.003_24].map(ratio), ["2.50", "0.10", "0.018", "0.0032"]);
         assert!(text.contains("| of these lost (lines) | – | 3 |"), "{text}");
         assert!(!text.contains("the same, slowest"), "a row that nobody has is left out: {text}");
     }
