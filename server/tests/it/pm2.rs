@@ -2,14 +2,13 @@
 //! where npm has none, that is said and nothing is compared.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::common::{Daemon, Ended, Place, QD};
+use crate::common::{Daemon, Ended, Place, QD, has_python, skipped};
 
 const PM2: &str = "pm2@7.0.4";
 
@@ -74,11 +73,6 @@ const OWN: [&str; 14] = [
     "pm_cwd",
 ];
 
-fn say(text: &str) {
-    // Not captured, as what the macros print is: a test that did nothing must not look like one that passed.
-    let _ = writeln!(std::io::stderr(), "\n*** {text}\n");
-}
-
 /// PM2 in the folder for builds, from npm if it is not there yet.
 fn pm2() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pm2");
@@ -92,14 +86,11 @@ fn pm2() -> Option<PathBuf> {
     match npm.output() {
         Ok(output) if output.status.success() && program.exists() => Some(program),
         Ok(output) => {
-            say(&format!(
-                "SKIPPED: the comparison with PM2, because npm has no {PM2}: {}",
-                String::from_utf8_lossy(&output.stderr)
-            ));
+            skipped(&format!("the comparison with PM2, because npm has no {PM2}: {}", String::from_utf8_lossy(&output.stderr)));
             None
         }
         Err(error) => {
-            say(&format!("SKIPPED: the comparison with PM2, because npm cannot be run: {error}"));
+            skipped(&format!("the comparison with PM2, because npm cannot be run: {error}"));
             None
         }
     }
@@ -182,6 +173,9 @@ fn compare(theirs: &BTreeMap<String, Value>, ours: &BTreeMap<String, Value>) {
 
 #[test]
 fn the_same_apps_arguments_and_environments() {
+    if !has_python() {
+        return skipped("the comparison with PM2, because one of its apps needs python3");
+    }
     let Some(program) = pm2() else { return };
     // First, so that it ends last, and whatever runs in the place with it.
     let daemon = Daemon::of(place());

@@ -13,4 +13,4 @@ pub(crate) use daemon::Daemon;
 pub(crate) use events::EventStream;
 pub(crate) use fake::Fake;
 pub(crate) use node::{Node, Options};
-pub(crate) use place::{Ended, Place, QD};
+pub(crate) use place::{Ended, Place, QD, has_python, skipped};

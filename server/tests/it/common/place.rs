@@ -1,6 +1,7 @@
 //! The real binary in a home of its own.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -57,4 +58,15 @@ impl Ended {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
+}
+
+/// Says that something was not tested. Not captured, as what the macros print is: a test that did nothing must not look like
+/// one that passed.
+pub(crate) fn skipped(what: &str) {
+    let _ = writeln!(std::io::stderr(), "\n*** SKIPPED: {what}\n");
+}
+
+/// Is there Python on this machine?
+pub(crate) fn has_python() -> bool {
+    Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success())
 }
