@@ -102,6 +102,12 @@ impl Daemon {
         self.one(name)["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).unwrap()
     }
 
+    /// Does it run in another process than this? Both from one answer: between two, it may have ended.
+    pub(crate) fn runs_anew(&self, name: &str, old: u32) -> bool {
+        let one = self.one(name);
+        one["pm2_env"]["status"] == "online" && one["pid"] != old
+    }
+
     pub(crate) fn restarts(&self, name: &str) -> u64 {
         self.one(name)["pm2_env"]["restart_time"].as_u64().unwrap()
     }

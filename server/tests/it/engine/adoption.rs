@@ -86,7 +86,7 @@ fn no_event_is_lost_or_doubled_by_kills() {
         // While it is noticed, or a moment before or after.
         daemon.kill();
         daemon.come_back();
-        daemon.until("it runs again", || daemon.status("a") == "online" && daemon.pid("a") != pid);
+        daemon.until("it runs again", || daemon.runs_anew("a", pid));
         let events = daemon.events("a");
         let ids: Vec<u64> = events.iter().map(|event| event["id"].as_u64().unwrap()).collect();
         assert!(ids.is_sorted_by(|one, next| one < next), "round {round}: {ids:?}");
@@ -110,7 +110,8 @@ fn what_waited_in_the_pipe_of_an_app_that_ended_is_kept() {
     rustix::process::kill_process(number, rustix::process::Signal::STOP).unwrap();
     rustix::process::kill_process(number, rustix::process::Signal::USR1).unwrap();
     daemon.come_back();
+    daemon.until_online(1);
     rustix::process::kill_process(number, rustix::process::Signal::CONT).unwrap();
     daemon.until("its last words", || says("last words"));
-    daemon.until("a new start", || daemon.status("a") == "online" && daemon.pid("a") != pid);
+    daemon.until("a new start", || daemon.runs_anew("a", pid));
 }

@@ -37,7 +37,7 @@ fn exit_codes_that_mean_stop() {
     daemon.until("it rests", || daemon.status("ends") == "stopped");
     let pid = daemon.pid("killed");
     kill(pid);
-    daemon.until("it runs again", || daemon.status("killed") == "online" && daemon.pid("killed") != pid);
+    daemon.until("it runs again", || daemon.runs_anew("killed", pid));
     let exit = daemon.events("killed").into_iter().find(|event| event["kind"] == "exit").unwrap();
     assert_eq!((exit["signal"].as_str(), exit["exit_code"].as_i64()), (Some("SIGKILL"), None));
 }

@@ -52,7 +52,7 @@ fn a_tree_is_known_by_the_next_supervisor() {
 fn what_a_crash_leaves_behind_is_ended_before_the_next_start() {
     let (daemon, [main, grandchild]) = deaf();
     crate::common::daemon::kill(main);
-    daemon.until("a new start", || daemon.status("deaf") == "online" && daemon.pid("deaf") != main);
+    daemon.until("a new start", || daemon.runs_anew("deaf", main));
     assert!(!runs(grandchild), "the grandchild of the old one still runs beside the new one");
 }
 
