@@ -17,7 +17,7 @@ use crate::config::interpreter;
 use crate::process::{self, Channel, Launch, PidFd, RawExit, SpawnError, Table, Tree, Word};
 
 /// How long the last lines of an ended process may hold up its restart.
-const LAST_LINES_PATIENCE: Duration = Duration::from_millis(20);
+const LAST_LINES_PATIENCE: Duration = Duration::from_millis(50);
 const LAST_LINES: usize = 20;
 /// How often a tree that is being ended is looked at: at first, and at most.
 const LOOK_FIRST: Duration = Duration::from_millis(2);
