@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::TcpListener;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -338,7 +338,7 @@ fn hand_over(program: &Path, sockets: &Sockets) {
     if let Some(at) = words.iter().position(|word| word == "--inherit") {
         words.drain(at..(at + 2).min(words.len()));
     }
-    let numbers = format!("{},{}", process::number(kept[0]), process::number(kept[1]));
+    let numbers = format!("{},{}", kept[0].as_raw_fd(), kept[1].as_raw_fd());
     words.extend(["--inherit".into(), numbers.into()]);
     for program in [program, Path::new("/proc/self/exe")] {
         let error = process::replace(program, &words, &kept);

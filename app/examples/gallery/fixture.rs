@@ -72,6 +72,7 @@ fn app(name: &str, layer: &str, critical: bool, limit: Option<u64>, only: Instan
         autorestart: true,
         watch: false,
         env_port: only.port,
+        depends_on: Vec::new(),
         env: BTreeMap::from([("NODE_ENV".into(), "production".into()), ("API_TOKEN".into(), "••••".into())]),
         limits: Limits {
             memory_bytes: limit.map(|limit| limit << 20),

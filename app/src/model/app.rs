@@ -161,6 +161,8 @@ pub struct App {
     pub watch: bool,
     /// `PORT` of its environment, or `port`.
     pub env_port: Option<u16>,
+    /// Names of the apps that it waits for at its start.
+    pub depends_on: Vec<String>,
     /// The configured environment; values that look like secrets are masked.
     pub env: BTreeMap<String, String>,
     /// Limits.

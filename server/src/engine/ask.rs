@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use tokio::sync::{mpsc, oneshot};
 
 use super::instance::{Goal, Message};
-use super::machine::Input;
+use super::terms::Input;
 
 /// An instance, and how to reach its actor.
 #[derive(Clone)]
@@ -31,6 +31,13 @@ pub(super) fn ask(slot: &Slot, input: Input, goal: Goal) -> impl Future<Output =
             Err(_) => Err("it was deleted meanwhile".into()),
         }
     }
+}
+
+/// Waits until an actor has taken up what there was when it began.
+pub(super) fn begun(slot: &Slot) -> impl Future<Output = ()> + Send + use<> {
+    let (done, answer) = oneshot::channel();
+    let _ = slot.actor.send(Message::Begun(done));
+    async move { _ = answer.await }
 }
 
 /// Asks several actors and gives what went wrong.

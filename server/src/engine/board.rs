@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use app::model::{App, Event, EventKind, HealthDocument, Instance, Node, Snapshot, State, StreamEvent};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use super::journal::Journal;
 use crate::control::{Follow, Live, Told};
@@ -23,6 +23,7 @@ pub struct Board {
     node: Node,
     inner: Mutex<Inner>,
     live: broadcast::Sender<Live>,
+    standing: watch::Sender<()>,
     sink: Sink,
 }
 
@@ -57,7 +58,8 @@ impl Board {
             journal,
             health: Arc::new(Told::new(health)),
         };
-        Self { node, inner: Mutex::new(inner), live: broadcast::Sender::new(LIVE_MESSAGES), sink }
+        let live = broadcast::Sender::new(LIVE_MESSAGES);
+        Self { node, inner: Mutex::new(inner), live, standing: watch::Sender::new(()), sink }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -110,6 +112,13 @@ impl Board {
             }
         }
         inner.shared = None;
+        self.standing.send_replace(());
+    }
+
+    /// Tells when an app comes or goes, is wanted or not, or one of its instances is in another state or has another reason.
+    #[must_use]
+    pub fn standing(&self) -> watch::Receiver<()> {
+        self.standing.subscribe()
     }
 
     /// Forgets an app.
@@ -117,14 +126,20 @@ impl Board {
         let mut inner = self.lock();
         inner.apps.retain(|app| app.name != name);
         inner.shared = None;
+        self.standing.send_replace(());
     }
 
     /// Changes an app in place.
     pub fn with_app(&self, name: &str, change: impl FnOnce(&mut App)) {
         let mut inner = self.lock();
         if let Some(app) = inner.apps.iter_mut().find(|app| app.name == name) {
+            let before = standing(app);
             change(app);
             judge(app);
+            // Only news: who waits for some and tells that here would wake itself for ever.
+            if standing(app) != before {
+                self.standing.send_replace(());
+            }
         }
         inner.shared = None;
     }
@@ -202,6 +217,10 @@ impl Board {
     }
 }
 
+fn standing(app: &App) -> (bool, Vec<(State, Option<String>)>) {
+    (app.wanted, app.instances.iter().map(|one| (one.state, one.reason.clone())).collect())
+}
+
 /// The state that stands for all instances: the one that needs the most attention.
 fn judge(app: &mut App) {
     let rank = |state: State| match state {
@@ -216,5 +235,43 @@ fn judge(app: &mut App) {
     if let Some(worst) = app.instances.iter().min_by_key(|one| rank(one.state)) {
         app.state = worst.state;
         app.reason = worst.reason.clone();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::view;
+    use crate::health::{HostFigures, document};
+    use app::model::{AppSpec, Time};
+
+    #[test]
+    fn who_waits_is_woken_by_news_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, _) = Journal::open(folder.path()).unwrap();
+        let node = Node { hostname: "h".into(), version: "0".into(), started_at: Time(0), sample_every_ms: 2000 };
+        let health = document(&[], &HostFigures::default(), "h", Time(0), Time(0));
+        let board = Board::new(node, journal, Vec::new(), 0, health, Box::new(|_| {}));
+        let spec = AppSpec { name: "a".into(), ..AppSpec::default() };
+        let mut standing = board.standing();
+        let mut news = |what: &str, change: &dyn Fn()| {
+            change();
+            let news = standing.has_changed().unwrap();
+            standing.mark_unchanged();
+            (what.to_owned(), news)
+        };
+        let put = || board.put_app(view::new_app(&spec, true, Time(0), vec![view::new_instance(0, 0, 0, Time(0))]));
+        let state = |state| move |one: &mut Instance| one.state = state;
+        let told = [
+            news("it comes", &put),
+            news("another state", &|| board.with_instance("a", 0, state(State::Starting))),
+            news("the same", &|| board.with_instance("a", 0, state(State::Starting))),
+            news("a sample", &|| board.with_instance("a", 0, |one| one.memory_bytes += 1)),
+            news("another reason", &|| board.with_instance("a", 0, |one| one.reason = Some("waits for b".into()))),
+            news("no longer wanted", &|| board.with_app("a", |app| app.wanted = false)),
+            news("it goes", &|| board.remove_app("a")),
+        ];
+        let silent: Vec<&str> = told.iter().filter(|(_, news)| !news).map(|(what, _)| what.as_str()).collect();
+        assert_eq!(silent, ["the same", "a sample"]);
     }
 }

@@ -9,11 +9,11 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 
 use super::adopt::Survivors;
-use super::ask::{Manner, Slot, ask, request_all};
+use super::ask::{self, Manner, Slot, ask, request_all};
 use super::instance::{Beginning, Goal, Message, Past};
-use super::machine::{Input, Why};
 use super::manager::Engine;
 use super::shared::AppCell;
+use super::terms::{Input, Why};
 use super::view;
 use crate::control::{Actor as Asker, Applied, Intake, Refusal};
 use crate::process;
@@ -35,11 +35,12 @@ impl Engine {
     pub async fn restore(&self, records: Vec<AppRecord>) {
         let shared = self.0.shared.clone();
         let survivors = tokio::task::spawn_blocking(move || Survivors::find(&shared)).await.unwrap_or_default();
-        let mut coming = Vec::new();
+        let (mut coming, mut begun) = (Vec::new(), Vec::new());
         for record in records {
             let (wanted, name) = (record.wanted, record.name.clone());
             let slots = self.insert(record, |pm_id, index| survivors.beginning(pm_id, &name, index));
             for (slot, fresh) in slots {
+                begun.push(ask::begun(&slot));
                 // What runs is left alone, and what rests by its policy or is on its way needs no word.
                 if wanted && fresh {
                     let cause = if survivors.rebooted { Cause::HostReboot } else { Cause::Restart };
@@ -52,6 +53,8 @@ impl Engine {
         for stray in survivors.strays() {
             self.node_event(&stray);
         }
+        // Who looks at the list from here on sees what runs.
+        join_all(begun).await;
         // One that is slow to become ready, or waits for another, is on its way: that has to do.
         let _ = tokio::time::timeout(PATIENCE, join_all(coming)).await;
         self.0.ready.store(true, Ordering::Relaxed);
@@ -124,11 +127,11 @@ impl Engine {
     fn change(&self, cell: &Arc<AppCell>, spec: AppSpec, intake: Intake, by: &Asker, changes: &mut Changes) {
         let (name, latest) = (spec.name.clone(), cell.latest());
         // Two shells never have quite the same environment: that alone is no new definition.
-        let same = AppSpec { inherited_env: latest.inherited_env.clone(), ..spec.clone() } == *latest;
+        let mut like = AppSpec { inherited_env: latest.inherited_env.clone(), ..spec.clone() };
+        let same = like == *latest;
+        like.instances = latest.instances;
         // With another definition still to come, there is more to it than a number.
-        let rescaled = !same
-            && Arc::ptr_eq(&latest, &cell.running())
-            && AppSpec { instances: latest.instances, inherited_env: latest.inherited_env.clone(), ..spec.clone() } == *latest;
+        let rescaled = !same && like == *latest && Arc::ptr_eq(&latest, &cell.running());
         let taken = !same || (intake != Intake::Run && spec.inherited_env != latest.inherited_env);
         if rescaled {
             self.reroute(cell, &spec);

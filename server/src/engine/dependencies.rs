@@ -2,27 +2,33 @@
 
 use app::model::{App, State};
 
-use super::machine::Dependencies;
+use super::terms::Dependencies;
 
 /// How those stand that are needed. An app is ready when each of its instances runs.
 pub(super) fn stand(needed: &[String], apps: &[App]) -> Dependencies {
+    stand_below(&[], needed, apps)
+}
+
+/// `above` are those on the way here, which wait themselves: files that were read apart may need each other in a circle.
+fn stand_below(above: &[&str], needed: &[String], apps: &[App]) -> Dependencies {
     let mut coming = Vec::new();
     for name in needed {
+        let resting = |why: &str| Dependencies::Resting(format!("waits for {name}, which {why}"));
         let Some(app) = apps.iter().find(|app| app.name == *name) else {
-            return Dependencies::Resting(format!("waits for {name}, which is not there; add it, or mend depends_on"));
+            return resting("is not there; add it, or mend depends_on");
         };
         if app.instances.iter().all(|one| one.state == State::Online) {
             continue;
         }
         match app.state {
-            State::Errored => {
-                return Dependencies::Resting(format!("waits for {name}, which was given up; mend it and start it"));
-            }
-            State::BackingOff => return Dependencies::Resting(format!("waits for {name}, which is down and tried again")),
-            State::Starting if app.reason.is_some() => {
-                return Dependencies::Resting(format!("waits for {name}, which {}", app.reason.as_deref().unwrap_or_default()));
-            }
-            _ if !app.wanted => return Dependencies::Resting(format!("waits for {name}, which is stopped; start it as well")),
+            State::Errored => return resting("was given up; mend it and start it"),
+            State::BackingOff => return resting("is down and tried again"),
+            _ if !app.wanted => return resting("is stopped; start it as well"),
+            _ if above.contains(&name.as_str()) => return resting("waits for it in turn; mend depends_on"),
+            State::Starting => match stand_below(&[above, &[name.as_str()]].concat(), &app.depends_on, apps) {
+                Dependencies::Resting(why) => return resting(&why),
+                Dependencies::Ready | Dependencies::Coming(_) => coming.push(name.as_str()),
+            },
             _ => coming.push(name.as_str()),
         }
     }
@@ -53,9 +59,14 @@ mod tests {
     use app::model::{AppSpec, Time};
 
     fn app(name: &str, wanted: bool, state: State) -> App {
+        waiting(name, wanted, state, &[])
+    }
+
+    fn waiting(name: &str, wanted: bool, state: State, needs: &[&str]) -> App {
         let spec = AppSpec { name: name.into(), ..AppSpec::default() };
         let mut app = view::new_app(&spec, wanted, Time(0), vec![view::new_instance(0, 0, 0, Time(0))]);
         (app.state, app.instances[0].state) = (state, state);
+        app.depends_on = needs.iter().map(|one| (*one).to_owned()).collect();
         app
     }
 
@@ -75,6 +86,24 @@ mod tests {
         for resting in ["off", "down", "broken", "gone"] {
             assert!(matches!(stand(&["cache", resting]), Dependencies::Resting(why) if why.contains(resting)));
         }
+    }
+
+    #[test]
+    fn what_is_needed_may_wait_itself() {
+        let apps = [
+            app("db", true, State::Starting),
+            waiting("api", true, State::Starting, &["db"]),
+            app("broken", true, State::Errored),
+            waiting("lame", true, State::Starting, &["broken"]),
+            waiting("hen", true, State::Starting, &["egg"]),
+            waiting("egg", true, State::Starting, &["hen"]),
+        ];
+        let stand = |needed: &str| stand(&[needed.to_owned()], &apps);
+        assert_eq!(stand("api"), Dependencies::Coming("waits for api".into()));
+        let lame = "waits for lame, which waits for broken, which was given up; mend it and start it";
+        assert_eq!(stand("lame"), Dependencies::Resting(lame.into()));
+        let egg = "waits for egg, which waits for hen, which waits for egg, which waits for it in turn; mend depends_on";
+        assert_eq!(stand("egg"), Dependencies::Resting(egg.into()));
     }
 
     #[test]

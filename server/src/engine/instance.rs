@@ -10,9 +10,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::dependencies;
 use super::identity::{Identity, Rest};
-use super::machine::{Effect, Ended, Input, Machine, Mono, Tale, Why};
+use super::machine::Machine;
 use super::policy::{Policy, Used};
 use super::shared::{AppCell, Shared};
+use super::terms::{Effect, Ended, Input, Mono, Tale, Why};
 use crate::config::interpreter;
 use crate::process::{self, Channel, Launch, PidFd, RawExit, SpawnError, Table, Tree, Word};
 
@@ -38,6 +39,8 @@ pub(super) enum Message {
     Do { input: Input, goal: Goal, done: oneshot::Sender<Result<(), String>> },
     /// This happened; nobody waits.
     Note(Input),
+    /// Say when this is read: it has taken up what there was by then.
+    Begun(oneshot::Sender<()>),
     /// The rules changed.
     Rules,
     /// It is deleted: end without a word. It was stopped before.
@@ -86,7 +89,7 @@ pub(super) struct Actor {
     running: Option<Running>,
     /// Where it may say that it is ready, if it is run by Node.
     channel: Option<Channel>,
-    changes: watch::Receiver<()>,
+    standing: watch::Receiver<()>,
     marker: String,
     /// The main process of the last run: its tree may outlive it.
     leader: Option<(u32, u64)>,
@@ -103,7 +106,7 @@ impl Actor {
         let machine = Machine::new(Policy::of(&cell.latest()).with(past.used, pm_id), past.restarts);
         let marker = shared.marker(pm_id, 0);
         Self {
-            changes: shared.changes.subscribe(),
+            standing: shared.board.standing(),
             channel: None,
             shared,
             cell,
@@ -133,6 +136,7 @@ impl Actor {
                         self.answer();
                     }
                     Some(Message::Note(input)) => self.step(input),
+                    Some(Message::Begun(done)) => _ = done.send(()),
                     Some(Message::Rules) => self.machine.set_policy(Policy::of(&self.cell.latest())),
                     Some(Message::End) | None => return,
                 },
@@ -140,7 +144,7 @@ impl Actor {
                     Ok(Word::Ready) => self.step(Input::Ready),
                     Err(_) => self.channel = None,
                 },
-                _ = self.changes.changed(), if self.machine.waits_for_others() => self.ask_dependencies(),
+                _ = self.standing.changed(), if self.machine.waits_for_others() => self.ask_dependencies(),
                 () = due(self.wake) => { self.wake = None; self.step(Input::Due); }
                 () = due_at(self.look.map(|(at, _)| at)) => self.look_at_tree(),
             }
@@ -299,7 +303,7 @@ impl Actor {
 
     fn ask_dependencies(&mut self) {
         // What changes from here on is seen.
-        self.changes.mark_unchanged();
+        self.standing.mark_unchanged();
         let apps = self.shared.board.apps();
         let needed = self.cell.latest();
         self.step(Input::Dependencies(dependencies::stand(&needed.depends_on, &apps)));
@@ -452,7 +456,6 @@ impl Actor {
             (one.state, one.reason, one.pid, one.started_at, one.retry_at) = (state, reason, pid, started_at, retry_at);
             (one.restarts, one.unstable_restarts) = (self.machine.restarts(), self.machine.unstable());
         });
-        self.shared.changes.send_replace(());
     }
 
     /// After what it says has been told, never before: a kill between the two is noticed by the next supervisor, which compares

@@ -4,51 +4,13 @@
 use app::model::{Cause, EventKind, State};
 
 use super::policy::{Policy, Used, Verdict};
+use super::terms::{Dependencies, Effect, Ended, Finished, Input, Mono, Ready, Tale, Why};
 use super::words;
 
 /// How long a process may survive SIGKILL before it is called unkillable, in ms.
 const KILL_PATIENCE_MS: u64 = 5_000;
 /// How often an unkillable process is tried again, in ms.
 const KILL_RETRY_MS: u64 = 5_000;
-
-/// Milliseconds of a clock that never jumps (`CLOCK_BOOTTIME`).
-pub type Mono = u64;
-
-/// How a process ended, as far as the kernel told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// Exit code.
-    Code(i32),
-    /// Number of the signal.
-    Signal(i32),
-    /// Nobody could tell: the supervisor was away, or the kernel does not say.
-    Unknown,
-}
-
-/// Why something is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Why {
-    /// The cause.
-    pub cause: Cause,
-    /// Who asked, where somebody did.
-    pub actor: Option<String>,
-    /// More in words, such as `memory 301 MB over its limit of 300 MB`.
-    pub detail: Option<String>,
-}
-
-impl Why {
-    /// A cause that needs no more words.
-    #[must_use]
-    pub fn plain(cause: Cause) -> Self {
-        Self { cause, actor: None, detail: None }
-    }
-
-    /// Somebody asked.
-    #[must_use]
-    pub fn asked_by(actor: impl Into<String>) -> Self {
-        Self { cause: Cause::Request, actor: Some(actor.into()), detail: None }
-    }
-}
 
 /// What comes after a stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,39 +23,6 @@ enum Next {
     Decide(Box<Finished>),
 }
 
-/// A run that is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finished {
-    /// How it ended.
-    pub ended: Ended,
-    /// How long it ran, in ms.
-    pub ran_ms: u64,
-    /// Did it come so far that it counted as running?
-    pub ready: Ready,
-}
-
-/// How far a run came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ready {
-    /// It counted as running.
-    Yes,
-    /// It ended before it said that it was ready.
-    No,
-    /// It was ended, because it did not say so within its `listen_timeout`.
-    TooLate,
-}
-
-/// How those stand that an app depends on. The words say what is waited for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Dependencies {
-    /// All of them are ready.
-    Ready,
-    /// One is on its way.
-    Coming(String),
-    /// One does not run, and nobody knows when it will.
-    Resting(String),
-}
-
 /// Where the instance is, with the data that exists only there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
@@ -101,7 +30,7 @@ enum Phase {
         reason: Option<String>,
         by_policy: bool,
     },
-    /// For what it depends on.
+    /// For what it depends on, or for its turn.
     Waiting {
         why: Why,
         reason: String,
@@ -121,7 +50,7 @@ enum Phase {
         since_start: Mono,
         next: Next,
     },
-    /// `again`: its start counts as a restart.
+    /// `again`: something ran, so that its start counts as a restart.
     BackingOff {
         until: Mono,
         reason: String,
@@ -136,86 +65,6 @@ enum Phase {
         since_start: Mono,
         next: Next,
     },
-}
-
-/// What happens to an instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// Somebody wants it to run.
-    Start(Why),
-    /// Somebody wants it to rest.
-    Stop(Why),
-    /// It is to be replaced by a new process. An automatic cause touches only what runs.
-    Restart(Why),
-    /// It was running when the supervisor came: a process that started so long ago.
-    Adopted {
-        /// Its age in ms.
-        age_ms: u64,
-    },
-    /// It ran when the supervisor was last there, and its process is gone now.
-    Lost {
-        /// Are processes of its tree left?
-        leftovers: bool,
-        /// Was its end told already?
-        told: bool,
-    },
-    /// The answer to [`Effect::AskDependencies`], and each change of it.
-    Dependencies(Dependencies),
-    /// [`Effect::Spawn`] worked.
-    Spawned,
-    /// [`Effect::Spawn`] did not work.
-    SpawnFailed(String),
-    /// [`Effect::Spawn`] has to wait until then, because too many processes are started at once.
-    TooMany(Mono),
-    /// The process says that it is ready.
-    Ready,
-    /// The main process is gone.
-    Exited {
-        /// How.
-        ended: Ended,
-        /// Are processes of its tree left?
-        leftovers: bool,
-    },
-    /// Nothing of the tree is left; only told after [`Effect::WatchTree`].
-    TreeGone,
-    /// The time of the last [`Effect::Wake`] has come.
-    Due,
-    /// Counters go to 0.
-    Reset,
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// Tell how those stand that it depends on, now and until they are ready.
-    AskDependencies,
-    /// Start a process; answer with `Spawned` or `SpawnFailed`.
-    Spawn,
-    /// Send the stop signal to the whole tree.
-    Signal,
-    /// Kill the whole tree, and whatever it forks meanwhile.
-    Kill,
-    /// Tell when nothing of the tree is left.
-    WatchTree,
-    /// Call again at this time; replaces what was asked for before.
-    Wake(Mono),
-    /// Tell what happened.
-    Tell(Tale),
-}
-
-/// What happened, for the event log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tale {
-    /// What kind of thing.
-    pub kind: EventKind,
-    /// Why.
-    pub why: Why,
-    /// In words.
-    pub message: String,
-    /// How the process ended, at exit.
-    pub ended: Option<Ended>,
-    /// How long it had run in ms, at exit.
-    pub ran_ms: Option<u64>,
 }
 
 /// One instance.
@@ -285,7 +134,7 @@ impl Machine {
         }
     }
 
-    /// Does it wait for what it depends on?
+    /// Does it wait for what it depends on, or for its turn?
     #[must_use]
     pub fn waits_for_others(&self) -> bool {
         matches!(self.phase, Phase::Waiting { .. })
@@ -355,7 +204,8 @@ impl Machine {
             Input::SpawnFailed(error) => self.spawn_failed(error, now, &mut effects),
             Input::TooMany(until) => {
                 if self.phase == (Phase::Starting { since: None }) {
-                    self.phase = Phase::BackingOff { until, reason: "too many apps are started at once".into(), again: false };
+                    let (why, reason) = (self.starting.clone(), "waits, because many are started at once".into());
+                    self.phase = Phase::Waiting { why, reason, resting: false };
                     effects.push(Effect::Wake(until));
                 }
             }
@@ -407,10 +257,7 @@ impl Machine {
         let (why, message) = match &next {
             Next::Rest(why) => (why.clone(), words::asked("stopping", why)),
             Next::Start(why) => (why.clone(), words::asked("restarting", why)),
-            Next::Decide(_) => {
-                let limit = words::duration(self.policy.listen_timeout_ms());
-                (Why::plain(Cause::NotReady), format!("being ended: it was not ready within {limit} (listen_timeout)"))
-            }
+            Next::Decide(_) => (Why::plain(Cause::NotReady), format!("being ended: {}", self.policy.lateness())),
         };
         effects.push(tell(EventKind::Stopping, why, message));
         self.begin_stopping(false, next, now, effects);
@@ -526,8 +373,7 @@ impl Machine {
                     Next::Rest(why) => (why.clone(), words::asked("stopped", why)),
                     Next::Decide(run) => {
                         (run.ended, run.ran_ms) = (ended.clone(), ran_ms);
-                        let limit = words::duration(self.policy.listen_timeout_ms());
-                        (Why::plain(Cause::NotReady), format!("went down: not ready within {limit}"))
+                        (Why::plain(Cause::NotReady), format!("went down: {}", self.policy.lateness()))
                     }
                 };
                 effects.push(Effect::Tell(Tale {
@@ -633,7 +479,7 @@ impl Machine {
             Verdict::Again { delay_ms } => {
                 let until = now + delay_ms;
                 let reason = if late {
-                    format!("it was not ready within {}", words::duration(self.policy.listen_timeout_ms()))
+                    self.policy.lateness()
                 } else {
                     format!("{} after {}", words::ended(&run.ended), words::duration(run.ran_ms))
                 };
@@ -677,11 +523,10 @@ impl Machine {
         match &mut self.phase {
             Phase::BackingOff { until, again, .. } if now >= *until => {
                 // A start that failed before anything ran is no restart.
-                let why = if *again || self.spawn_error.is_some() { Why::plain(Cause::Restart) } else { self.starting.clone() };
                 if *again {
                     self.restarts = self.restarts.saturating_add(1);
                 }
-                self.spawn(why, effects);
+                self.spawn(Why::plain(Cause::Restart), effects);
             }
             Phase::BackingOff { until, .. } => effects.push(Effect::Wake(*until)),
             Phase::Stopping { deadline, killed, .. } if now >= *deadline && !*killed => {
@@ -718,11 +563,11 @@ impl Machine {
                 *retry = now + KILL_RETRY_MS;
                 effects.extend([Effect::Kill, Effect::Wake(now + KILL_RETRY_MS)]);
             }
-            Phase::Stopped { .. }
-            | Phase::Waiting { .. }
-            | Phase::Starting { since: None }
-            | Phase::Online { .. }
-            | Phase::Errored { .. } => {}
+            Phase::Waiting { why, .. } => {
+                let why = why.clone();
+                self.spawn(why, effects);
+            }
+            Phase::Stopped { .. } | Phase::Starting { since: None } | Phase::Online { .. } | Phase::Errored { .. } => {}
         }
     }
 }

@@ -149,7 +149,7 @@ fn one_that_is_not_ready_in_time_has_failed() {
     let effects = machine.apply(Input::Due, 500);
     assert!(effects.contains(&Effect::Signal), "{effects:?}");
     let effects = machine.apply(Input::Exited { ended: Ended::Code(0), leftovers: false }, 510);
-    assert_eq!(tales(&effects), [(EventKind::Exit, "went down: not ready within 0.5 s".into())]);
+    assert_eq!(tales(&effects), [(EventKind::Exit, "went down: it was not ready within 0.5 s (listen_timeout)".into())]);
     assert!(effects.contains(&Effect::Spawn));
     machine.apply(Input::Spawned, 510);
     // An end before it is ready is a failure too.
@@ -172,6 +172,21 @@ fn one_that_waits_for_others() {
 }
 
 #[test]
+fn one_of_too_many_waits_for_its_turn() {
+    let mut machine = machine(|_| {});
+    assert_eq!(machine.apply(Input::Start(Why::asked_by("ana")), 0), [Effect::Spawn]);
+    assert_eq!(machine.apply(Input::TooMany(20), 0), [Effect::Wake(20)]);
+    assert_eq!((machine.state(), machine.is_coming()), (State::Starting, true));
+    assert_eq!(machine.apply(Input::Due, 20), [Effect::Spawn]);
+    assert_eq!(tales(&machine.apply(Input::Spawned, 20)), [(EventKind::Start, "started by ana".into())]);
+    assert_eq!(machine.restarts(), 0);
+    machine.apply(exited(1), 5000);
+    machine.apply(Input::TooMany(5020), 5000);
+    machine.apply(Input::Stop(Why::asked_by("ana")), 5010);
+    assert_eq!(machine.apply(Input::Due, 5020), [], "stopped while it waited for its turn");
+}
+
+#[test]
 fn an_end_that_was_told_is_not_told_again() {
     let effects = machine(|_| {}).apply(Input::Lost { leftovers: false, told: true }, 0);
     assert_eq!(effects, [Effect::Spawn]);
@@ -187,14 +202,18 @@ struct World {
 }
 
 impl World {
-    fn carry_out(&mut self, machine: &mut Machine, effects: Vec<Effect>, works: bool, now: Mono) {
+    fn carry_out(&mut self, machine: &mut Machine, effects: Vec<Effect>, works: Works, now: Mono) {
         for effect in effects {
             match effect {
                 Effect::Spawn => {
                     assert!(!self.alive && !self.tree, "a second copy was started");
-                    self.alive = works;
-                    self.tree = works;
-                    let answer = if works { Input::Spawned } else { Input::SpawnFailed("no".into()) };
+                    self.alive = works == Works::Yes;
+                    self.tree = self.alive;
+                    let answer = match works {
+                        Works::Yes => Input::Spawned,
+                        Works::No => Input::SpawnFailed("no".into()),
+                        Works::Later => Input::TooMany(now + 20),
+                    };
                     let more = machine.apply(answer, now);
                     self.carry_out(machine, more, works, now);
                 }
@@ -216,6 +235,14 @@ impl World {
     }
 }
 
+/// What comes of a start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Works {
+    Yes,
+    No,
+    Later,
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Start,
@@ -230,7 +257,7 @@ enum Step {
     DependenciesReady,
 }
 
-fn step() -> impl Strategy<Value = (Step, bool)> {
+fn step() -> impl Strategy<Value = (Step, Works)> {
     let step = prop_oneof![
         2 => Just(Step::Start),
         2 => Just(Step::Stop),
@@ -243,7 +270,7 @@ fn step() -> impl Strategy<Value = (Step, bool)> {
         2 => Just(Step::Ready),
         2 => Just(Step::DependenciesReady),
     ];
-    (step, prop::bool::weighted(0.9))
+    (step, prop_oneof![8 => Just(Works::Yes), 1 => Just(Works::No), 1 => Just(Works::Later)])
 }
 
 proptest! {
@@ -304,7 +331,8 @@ proptest! {
             if ends || state == State::BackingOff || (state == State::Starting && runs) {
                 prop_assert!(world.wake.is_some_and(|at| at <= now + 60_000), "it waits for nothing");
             }
-            prop_assert!(!wait_ready || !matches!(state, State::Starting) || runs || depends, "a start without an answer");
+            let is_starting = (wait_ready && runs) || (machine.waits_for_others() && (depends || world.wake.is_some()));
+            prop_assert!(state != State::Starting || is_starting, "a start without an answer");
         }
         // Left alone, with a world that ends what it is told to end, every waiting comes to an end.
         for _ in 0..64 {
@@ -325,7 +353,7 @@ proptest! {
                 Input::Due
             };
             let effects = machine.apply(input, now);
-            world.carry_out(&mut machine, effects, true, now);
+            world.carry_out(&mut machine, effects, Works::Yes, now);
         }
         prop_assert!(matches!(machine.state(), State::Online | State::Stopped | State::Errored), "{:?} never ends", machine.state());
     }

@@ -13,13 +13,16 @@ mod manager;
 mod policy;
 mod schedule;
 mod shared;
+mod starts;
 mod store;
+mod terms;
 mod view;
 mod watch;
 mod words;
 
 pub use board::{Board, Sink};
 pub use journal::Journal;
-pub use machine::{Ended, Input, Machine, Mono, Why};
+pub use machine::Machine;
 pub use manager::{Engine, Options};
 pub use store::Store;
+pub use terms::{Ended, Input, Mono, Why};

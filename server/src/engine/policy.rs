@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use app::model::AppSpec;
 use serde::{Deserialize, Serialize};
 
-use super::machine::{Ended, Finished, Mono, Ready};
+use super::terms::{Ended, Finished, Mono, Ready};
 use super::words;
 
 /// Growth and bound of `exp_backoff_restart_delay`, and the healthy life that ends it, as PM2 has them (God.js, Worker.js).
@@ -221,7 +221,9 @@ impl Policy {
         Some(Verdict::Trial { delay_ms: BREAKER_REST_MS, reason: format!("it failed {} within 15 min", words::times(count)) })
     }
 
-    fn lateness(&self) -> String {
+    /// That it was not ready in time, in words.
+    #[must_use]
+    pub fn lateness(&self) -> String {
         format!("it was not ready within {} (listen_timeout)", words::duration(self.listen_timeout_ms))
     }
 

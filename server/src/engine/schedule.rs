@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use app::model::Cause;
 
-use super::machine::Why;
+use super::terms::Why;
 use crate::config::cron;
 use crate::process;
 

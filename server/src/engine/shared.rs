@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use app::model::AppSpec;
-use tokio::sync::watch;
 
 use super::board::Board;
 use super::identity::{Identities, Identity};
-use super::machine::Mono;
+use super::starts::Starts;
+use super::terms::Mono;
 use crate::logs::Logs;
 use crate::process::{MarkerCache, Reaper, Tree};
 
@@ -17,8 +17,6 @@ pub(super) struct Shared {
     pub(super) logs: Logs,
     pub(super) reaper: Reaper,
     pub(super) boot_id: String,
-    /// Told when the state of an instance has changed.
-    pub(super) changes: watch::Sender<()>,
     /// The value of `NOTIFY_SOCKET`, where somebody listens there.
     pub(super) notify_address: Option<String>,
     home_id: String,
@@ -28,17 +26,6 @@ pub(super) struct Shared {
     peaks: Mutex<HashMap<u32, u64>>,
     starts: Mutex<Starts>,
 }
-
-/// Starts that are allowed now, over all apps: a bucket that fills with time.
-struct Starts {
-    left: u64,
-    filled_at: Mono,
-}
-
-/// So many apps start at once when the host does.
-const STARTS_AT_ONCE: u64 = 500;
-/// A crash loop without a delay makes no more processes than this: one each so many ms.
-const START_EVERY_MS: u64 = 20;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -54,7 +41,6 @@ impl Shared {
         notify_address: Option<String>,
     ) -> Self {
         Self {
-            changes: watch::Sender::new(()),
             notify_address,
             board,
             logs,
@@ -65,7 +51,7 @@ impl Shared {
             written: Mutex::default(),
             markers: Mutex::default(),
             peaks: Mutex::default(),
-            starts: Mutex::new(Starts { left: STARTS_AT_ONCE, filled_at: 0 }),
+            starts: Mutex::default(),
         }
     }
 
@@ -125,19 +111,7 @@ impl Shared {
     /// # Errors
     /// There are too many; the next one is allowed at this time.
     pub(super) fn may_spawn(&self, now: Mono) -> Result<(), Mono> {
-        let mut starts = lock(&self.starts);
-        let more = now.saturating_sub(starts.filled_at) / START_EVERY_MS;
-        if more > 0 {
-            starts.left = (starts.left + more).min(STARTS_AT_ONCE);
-            starts.filled_at += more * START_EVERY_MS;
-        }
-        match starts.left.checked_sub(1) {
-            Some(left) => {
-                starts.left = left;
-                Ok(())
-            }
-            None => Err(starts.filled_at + START_EVERY_MS),
-        }
+        lock(&self.starts).take(now)
     }
 
     /// Notes memory that an instance uses, in bytes.

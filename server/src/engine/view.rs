@@ -30,6 +30,7 @@ pub(super) fn new_app(spec: &AppSpec, wanted: bool, created_at: Time, instances:
         autorestart: true,
         watch: false,
         env_port: None,
+        depends_on: Vec::new(),
         env: BTreeMap::new(),
         limits: Limits::default(),
         created_at,
@@ -57,6 +58,7 @@ pub(super) fn describe(app: &mut App, spec: &AppSpec) {
     app.autorestart = spec.autorestart;
     app.watch = spec.watch.is_some();
     app.env_port = spec.env_port();
+    app.depends_on.clone_from(&spec.depends_on);
     app.env = spec.env.iter().map(|(name, value)| (name.clone(), masked(name, value))).collect();
     app.limits = Limits {
         memory_bytes: spec.max_memory_restart,

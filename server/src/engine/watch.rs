@@ -8,7 +8,7 @@ use notify::{EventKind, RecursiveMode, Watcher};
 use regex::RegexSet;
 use tokio::sync::mpsc;
 
-use super::machine::Why;
+use super::terms::Why;
 
 /// Changes that come together count as one: an editor makes several.
 const QUIET: Duration = Duration::from_millis(100);

@@ -2,7 +2,7 @@
 
 use app::model::Cause;
 
-use super::machine::{Ended, Why};
+use super::terms::{Ended, Why};
 use crate::process::signal_name;
 
 /// Why a process ended by itself.

@@ -173,6 +173,14 @@ impl Shared<'_> {
                 libc::signal(signal, libc::SIG_DFL);
             }
             attempt!(libc::setsid());
+            for (file, moved) in plan.files.iter().zip(&mut self.moved) {
+                *moved = libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+                attempt!(*moved);
+            }
+            for (moved, number) in self.moved.iter().zip(0..) {
+                attempt!(libc::dup2(*moved, number));
+            }
+            // After the files, which may be out of reach then.
             if let Some(inherited) = &plan.inherited {
                 libc::umask(inherited.umask.bits());
                 let limit = libc::rlimit {
@@ -180,13 +188,6 @@ impl Shared<'_> {
                     rlim_max: inherited.files.maximum.unwrap_or(libc::RLIM_INFINITY),
                 };
                 attempt!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit));
-            }
-            for (file, moved) in plan.files.iter().zip(&mut self.moved) {
-                *moved = libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
-                attempt!(*moved);
-            }
-            for (moved, number) in self.moved.iter().zip(0..) {
-                attempt!(libc::dup2(*moved, number));
             }
             self.stage = Stage::Identity;
             if let Some(identity) = plan.identity {

@@ -1,7 +1,6 @@
 //! The marker that every process of an app carries in its environment (proc_pid_environ(5)).
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::io;
 use std::time::Duration;
 
@@ -14,20 +13,34 @@ const PAUSE: Duration = Duration::from_micros(100);
 
 /// Markers of processes that were looked at: an environment is read once in the life of a process.
 #[derive(Debug, Default)]
-pub struct MarkerCache(HashMap<(u32, u64), Option<String>>);
+pub struct MarkerCache(HashMap<(u32, u64), Seen>);
+
+/// What was seen of an environment.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    /// It has this marker, or none.
+    Whole(Option<String>),
+    /// Nothing: the process was started without one, or was in the midst of execve(2) for longer than we looked.
+    Nothing,
+}
 
 impl MarkerCache {
     /// The marker that a process carries. None as well if we may not see its environment.
     pub(super) fn marker(&mut self, process: &Proc) -> Option<&str> {
-        if let Entry::Vacant(place) = self.0.entry(process.key()) {
-            let environment = environment(process);
-            // What is in the midst of execve(2) has none for a moment: that is nothing to remember.
-            if environment.as_ref().is_ok_and(Vec::is_empty) {
-                return None;
-            }
-            place.insert(environment.ok().and_then(|environment| find(&environment)));
+        let looks = match self.0.get(&process.key()) {
+            None => LOOKS,
+            // It was looked at with patience before.
+            Some(Seen::Nothing) => 1,
+            Some(Seen::Whole(_)) => 0,
+        };
+        if looks > 0 {
+            let seen = match environment(process, looks) {
+                Ok(environment) if environment.is_empty() => Seen::Nothing,
+                environment => Seen::Whole(environment.ok().and_then(|environment| find(&environment))),
+            };
+            self.0.insert(process.key(), seen);
         }
-        self.0.get(&process.key())?.as_deref()
+        if let Some(Seen::Whole(marker)) = self.0.get(&process.key()) { marker.as_deref() } else { None }
     }
 
     pub(super) fn forget_dead(&mut self, table: &Table) {
@@ -53,17 +66,17 @@ impl Table {
 /// The marker that a process carries now.
 #[must_use]
 pub fn marker_of(pid: u32) -> Option<String> {
-    find(&environment(&Proc::read(pid)?).ok()?)
+    find(&environment(&Proc::read(pid)?, LOOKS).ok()?)
 }
 
-/// The environment that a process was started with. Empty only if it stays so: execve(2) takes the old one away some time
+/// The environment that a process was started with. Empty only if it is so at each look: execve(2) takes the old one away some time
 /// before it sets the new one (fs/binfmt_elf.c), and a process that is missed then would be one that is not ended.
-fn environment(process: &Proc) -> io::Result<Vec<u8>> {
+fn environment(process: &Proc, looks: u32) -> io::Result<Vec<u8>> {
     let path = format!("/proc/{}/environ", process.pid);
-    for _ in 0..LOOKS {
+    for look in 1.. {
         let environment = std::fs::read(&path)?;
         // A thread of the kernel has neither memory nor environment.
-        if !environment.is_empty() || process.rss_pages == 0 {
+        if !environment.is_empty() || process.rss_pages == 0 || look >= looks {
             return Ok(environment);
         }
         std::thread::sleep(PAUSE);
@@ -94,11 +107,14 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("600").env_clear().spawn().unwrap();
         let process = crate::process::testing::wait_for("a child without an environment", || {
             let process = Proc::read(child.id())?;
-            environment(&process).ok()?.is_empty().then_some(process)
+            environment(&process, 1).ok()?.is_empty().then_some(process)
         });
         let mut cache = MarkerCache::default();
         assert_eq!(cache.marker(&process), None);
-        assert!(cache.0.is_empty(), "it was remembered, though it may have been in the midst of execve");
+        // As one that was in the midst of execve is when it has come through it.
+        cache.0.insert(process.key(), Seen::Nothing);
+        assert_eq!(cache.marker(&process), None);
+        assert_eq!(cache.0.get(&process.key()), Some(&Seen::Nothing), "nothing is not an answer to be remembered");
         child.kill().unwrap();
         child.wait().unwrap();
     }

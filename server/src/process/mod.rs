@@ -31,7 +31,7 @@ pub use own::settle_in;
 pub use pidfd::{PidFd, RawExit};
 pub use ports::Ports;
 pub use reaper::{Reaper, become_subreaper, orphans_present};
-pub use replace::{inherited_socket, number, replace};
+pub use replace::{inherited_socket, replace};
 pub use signal::{group_is_empty, send as send_signal, signal_name, signal_number};
 pub use spawn::{Child, Launch, SpawnError, spawn};
 pub use table::{Proc, Table};

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -23,17 +23,11 @@ pub fn replace(program: &Path, words: &[OsString], kept: &[BorrowedFd<'_>]) -> i
     }
     own::restore();
     let error = Command::new(program).args(words).exec();
-    own::settle_in();
+    own::take_ours();
     for fd in kept {
         let _ = fcntl_setfd(fd, FdFlags::CLOEXEC);
     }
     error
-}
-
-/// The number of a file that [`replace`] is to keep open.
-#[must_use]
-pub fn number(fd: BorrowedFd<'_>) -> i32 {
-    fd.as_raw_fd()
 }
 
 /// A socket that the program before us kept open.

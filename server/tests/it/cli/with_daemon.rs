@@ -144,3 +144,19 @@ fn more_and_fewer_instances() {
     }
     assert_eq!(daemon.place.qd("scale nobody 2").code, Some(1));
 }
+
+#[test]
+fn limits_are_handed_on_as_they_were() {
+    let place = Place::new();
+    let script = r#"{"apps":[{"name":"a","script":"sh","args":["-c","ulimit -Sn; umask; exec sleep 600"]}]}"#;
+    place.write("ecosystem.config.json", script);
+    // Fewer than qd itself has open, or wants to keep out of the way of an app.
+    let mut command = place.command("sh", ["-c", "ulimit -Sn 40; umask 027; exec \"$0\" start", QD]);
+    command.env("QD_LISTEN", "127.0.0.1:0");
+    let ended = Ended::of(command);
+    let daemon = Daemon::of(place);
+    assert_eq!(ended.code, Some(0), "{}{}", ended.out, ended.err);
+    let log = daemon.place.home().join("logs/a-out.log");
+    daemon.until("it told", || std::fs::read_to_string(&log).is_ok_and(|text| text.lines().count() == 2));
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), "40\n0027\n");
+}

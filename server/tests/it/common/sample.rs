@@ -50,6 +50,7 @@ pub(crate) fn app(name: &str) -> App {
         autorestart: true,
         watch: false,
         env_port: Some(7777),
+        depends_on: Vec::new(),
         env: BTreeMap::new(),
         limits: Limits { memory_bytes: Some(300 << 20), max_restarts: 16, min_uptime_ms: 1000, kill_timeout_ms: 1600 },
         created_at: NOW - 60_000,
