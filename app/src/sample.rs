@@ -92,7 +92,6 @@ pub(crate) fn component(app: &App, memory_mb: Option<f32>) -> Component {
         restart_count: 0,
         start_time: None,
         env_port: None,
-        depends_on: Vec::new(),
         state: app.state,
         reason: None,
         instances_live: 1,
