@@ -101,10 +101,16 @@ pub struct Done {
 pub enum Intake {
     /// A config file was read again: what was stopped stays so, and a change counts from the next start.
     Reread,
-    /// A person wants all of them to run. The environment that comes along is only for apps that are new.
-    Run,
-    /// The same, and known apps take the environment as well, from their next start.
-    RunWithEnvironment,
+    /// A person wants all of them to run.
+    Run {
+        /// Is the environment that comes along for known apps too, from their next start? Else only for new ones.
+        environment: bool,
+    },
+    /// Known apps go on until they are restarted or reloaded, which comes next.
+    Later {
+        /// The same.
+        environment: bool,
+    },
 }
 
 /// What became of an app that was handed in.

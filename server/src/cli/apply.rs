@@ -25,12 +25,12 @@ pub(super) struct Choice {
     env_name: Option<String>,
 }
 
-/// What becomes of an app that runs already with the same definition.
+/// What becomes of an app that runs already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Existing {
-    /// It goes on.
+    /// It goes on, unless its definition changed: then it is restarted with the new one.
     Keep,
-    /// It is restarted or reloaded.
+    /// It is restarted or reloaded, with its new definition if there is one.
     Renew(Action),
 }
 
@@ -38,6 +38,7 @@ pub(super) enum Existing {
 struct Request<'a> {
     apps: &'a [AppSpec],
     update_env: bool,
+    later: bool,
 }
 
 #[derive(Deserialize)]
@@ -85,24 +86,30 @@ pub(super) async fn apply(context: &Context, loaded: Loaded, existing: Existing)
 }
 
 /// Hands definitions in, and gives what became of each.
-pub(super) async fn post(context: &Context, apps: &[AppSpec], update_env: bool) -> Result<Vec<Outcome>, Failure> {
-    let answer: Answer = context.client.post("/api/apps", &Request { apps, update_env }).await?;
+pub(super) async fn post(context: &Context, apps: &[AppSpec]) -> Result<Vec<Outcome>, Failure> {
+    send(context, &Request { apps, update_env: false, later: false }).await
+}
+
+async fn send(context: &Context, request: &Request<'_>) -> Result<Vec<Outcome>, Failure> {
+    let answer: Answer = context.client.post("/api/apps", request).await?;
     Ok(answer.applied)
 }
 
 async fn hand_in(context: &Context, loaded: Loaded, update_env: bool, existing: Existing) -> Result<(), Failure> {
-    let applied = post(context, &loaded.specs, update_env).await?;
+    let later = matches!(existing, Existing::Renew(_));
+    let applied = send(context, &Request { apps: &loaded.specs, update_env, later }).await?;
     let apps = context.apps().await?;
-    let (same, new): (Vec<_>, Vec<_>) = applied.into_iter().partition(|outcome| outcome.result == Applied::Unchanged);
+    let goes_on = |outcome: &Outcome| outcome.result == Applied::Unchanged || (later && outcome.result == Applied::Changed);
+    let (old, new): (Vec<_>, Vec<_>) = applied.into_iter().partition(goes_on);
     let told = each(context, new.iter().map(|outcome| outcome.name.clone()), async |name: String| {
         let added = new.iter().any(|outcome| outcome.name == name && outcome.result == Applied::Added);
         tell(&apps, &name, if added { "started" } else { "runs with its new definition" })
     })
     .await;
-    let same = same.into_iter().map(|outcome| outcome.name);
+    let old = old.into_iter().map(|outcome| outcome.name);
     let renewed = match existing {
-        Existing::Renew(action) => act(context, action, same).await,
-        Existing::Keep => each(context, same, async |name: String| tell(&apps, &name, "runs, as before")).await,
+        Existing::Renew(action) => act(context, action, old).await,
+        Existing::Keep => each(context, old, async |name: String| tell(&apps, &name, "runs, as before")).await,
     };
     told.and(renewed)
 }

@@ -28,7 +28,7 @@ impl Scale {
             return Err(Failure::failed("it was deleted meanwhile"));
         };
         let instances = self.wanted(definition.spec.instances.max(1))?;
-        apply::post(context, &[AppSpec { instances, ..definition.spec }], false).await?;
+        apply::post(context, &[AppSpec { instances, ..definition.spec }]).await?;
         let now = context.selected(std::slice::from_ref(&app.name)).await?;
         let online = now.iter().flat_map(|app| &app.instances).filter(|one| one.state == State::Online).count();
         let name = format::plain(&app.name);

@@ -19,8 +19,8 @@ pub(super) struct Survivors {
     leaders: HashMap<String, Found>,
     /// Markers of processes that live, of leaders and others.
     alive: HashMap<String, Vec<u32>>,
-    /// What was last told of each instance.
-    runs: HashMap<(String, u32), (EventKind, Option<u32>)>,
+    /// What was last told of each process, by the instance.
+    runs: HashMap<(String, u32), HashMap<u32, EventKind>>,
     /// What identities were asked for.
     claimed: std::sync::Mutex<Vec<String>>,
 }
@@ -86,7 +86,7 @@ impl Survivors {
             return (rests.map_or(Beginning::Fresh, Beginning::Rests), past);
         };
         self.claimed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(marker.clone());
-        let run = self.runs.get(&(name.to_owned(), index)).copied();
+        let runs = self.runs.get(&(name.to_owned(), index));
         let known = identity.filter(|one| one.marker == marker);
         let main = known.and_then(|one| Some((one.pid?, one.start_ticks?)));
         let leader = self.leaders.get(&marker).filter(|leader| main.is_none_or(|(pid, _)| pid == leader.pid));
@@ -98,29 +98,51 @@ impl Survivors {
             let noted = known.and_then(|one| one.started_at);
             let started_at = noted.unwrap_or_else(|| process::ticks_to_time(leader.start_ticks));
             // Of what is too long ago to be remembered it was told.
-            let told = run.is_none_or(|(kind, pid)| kind != EventKind::Exit && pid == Some(leader.pid));
+            let told = runs.is_none_or(|runs| runs.get(&leader.pid).is_some_and(|kind| *kind != EventKind::Exit));
             return (Beginning::TakenBack { pidfd, start_ticks: leader.start_ticks, started_at, marker, told }, past);
         }
         // An identity without a process was written after the end of the process had been told.
-        let told = known.is_some_and(|one| one.pid.is_none_or(|pid| run == Some((EventKind::Exit, Some(pid)))));
+        let is_told = |pid| runs.is_some_and(|runs| runs.get(&pid) == Some(&EventKind::Exit));
+        let told = known.is_some_and(|one| one.pid.is_none_or(is_told));
         (Beginning::Lost { marker, main, told }, past)
     }
 
     /// The marker of the run that was last known to run, or of the newest that lives.
     fn marker_of(&self, pm_id: u32, identity: Option<&Identity>) -> Option<String> {
-        let run = |marker: &str| {
-            let mut parts = marker.rsplitn(3, '.');
-            let run = parts.next()?.parse::<i64>().ok()?;
-            (parts.next()?.parse() == Ok(pm_id)).then_some(run)
-        };
-        let newest = self.alive.keys().filter_map(|marker| Some((run(marker)?, marker))).max();
+        let newest = self.alive.keys().filter_map(|marker| Some((run(marker, pm_id)?, marker))).max();
         match (identity, newest) {
+            // What runs beside it was to take its place, or had to give it up.
+            (Some(one), _) if one.pid.is_some() && self.leaders.get(&one.marker).map(|leader| leader.pid) == one.pid => {
+                Some(one.marker.clone())
+            }
             // Killed between the start of a process and the note of it: the marker alone knows.
-            (Some(one), Some((newest, marker))) if run(&one.marker).is_none_or(|old| old < newest) => Some(marker.clone()),
+            (Some(one), Some((newest, marker))) if run(&one.marker, pm_id).is_none_or(|old| old < newest) => Some(marker.clone()),
             (Some(one), _) if one.pid.is_some() || self.alive.contains_key(&one.marker) => Some(one.marker.clone()),
             (Some(_), _) => None,
             (None, newest) => newest.map(|(_, marker)| marker.clone()),
         }
+    }
+
+    /// Other processes of an instance than the one that was taken back: an earlier supervisor ended while it put one in the
+    /// place of another. They are to be ended. Says with each whether it was told of.
+    pub(super) fn beside(&self, pm_id: u32, name: &str, index: u32) -> Vec<(Beginning, bool)> {
+        let mut claimed = self.claimed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let others: Vec<&String> =
+            self.alive.keys().filter(|marker| run(marker, pm_id).is_some() && !claimed.contains(marker)).collect();
+        claimed.extend(others.iter().map(|marker| (*marker).clone()));
+        let runs = self.runs.get(&(name.to_owned(), index));
+        let begin = |marker: &String| {
+            let main = self.leaders.get(marker);
+            let told = main.is_some_and(|main| runs.is_some_and(|runs| runs.contains_key(&main.pid)));
+            let taken = main.and_then(|main| {
+                let pidfd = PidFd::open(main.pid).ok().filter(|_| process::start_time(main.pid) == Some(main.start_ticks))?;
+                let started_at = process::ticks_to_time(main.start_ticks);
+                let (start_ticks, marker) = (main.start_ticks, marker.clone());
+                Some(Beginning::TakenBack { pidfd, start_ticks, started_at, marker, told: true })
+            });
+            (taken.unwrap_or_else(|| Beginning::Lost { marker: marker.clone(), main: None, told: true }), told)
+        };
+        others.into_iter().map(begin).collect()
     }
 
     /// Sentences about processes that carry our marker and belong to no app that is known.
@@ -137,4 +159,11 @@ impl Survivors {
             })
             .collect()
     }
+}
+
+/// The number of a run of this instance, from its marker.
+fn run(marker: &str, pm_id: u32) -> Option<i64> {
+    let mut parts = marker.rsplitn(3, '.');
+    let run = parts.next()?.parse().ok()?;
+    (parts.next()?.parse() == Ok(pm_id)).then_some(run)
 }

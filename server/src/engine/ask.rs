@@ -14,13 +14,6 @@ pub(super) struct Slot {
     pub(super) actor: mpsc::UnboundedSender<Message>,
 }
 
-/// Parts of a slot list that are asked to do something one after the other, or all at once.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
-    Together,
-    OneByOne,
-}
-
 /// Asks an actor; the answer comes when the goal is reached or cannot be.
 pub(super) fn ask(slot: &Slot, input: Input, goal: Goal) -> impl Future<Output = Result<(), String>> + Send + use<> {
     let (done, answer) = oneshot::channel();
@@ -41,20 +34,7 @@ pub(super) fn begun(slot: &Slot) -> impl Future<Output = ()> + Send + use<> {
 }
 
 /// Asks several actors and gives what went wrong.
-pub(super) async fn request_all(slots: &[Slot], input: &Input, goal: Goal, manner: Manner) -> Vec<String> {
-    let mut results = Vec::new();
-    if manner == Manner::Together {
-        results = join_all(slots.iter().map(|slot| ask(slot, input.clone(), goal))).await;
-    } else {
-        for slot in slots {
-            let result = ask(slot, input.clone(), goal).await;
-            let failed = result.is_err();
-            results.push(result);
-            // What still runs is left as it is, once one did not come back.
-            if failed {
-                break;
-            }
-        }
-    }
+pub(super) async fn request_all(slots: &[Slot], input: &Input, goal: Goal) -> Vec<String> {
+    let results = join_all(slots.iter().map(|slot| ask(slot, input.clone(), goal))).await;
     results.into_iter().filter_map(Result::err).collect()
 }

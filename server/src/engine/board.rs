@@ -182,14 +182,19 @@ impl Board {
         inner.last_id
     }
 
-    /// What was last told of the process of each instance, as far back as events are remembered: its start, its return or
-    /// its end.
+    /// What was last told of the processes of each instance, as far back as events are remembered: start, return or end.
     #[must_use]
-    pub(super) fn last_runs(&self) -> HashMap<(String, u32), (EventKind, Option<u32>)> {
+    pub(super) fn last_runs(&self) -> HashMap<(String, u32), HashMap<u32, EventKind>> {
         let inner = self.lock();
         let events = inner.recent.iter().map(|told| &told.value.event);
         let runs = events.filter(|event| matches!(event.kind, EventKind::Start | EventKind::Adopted | EventKind::Exit));
-        runs.filter_map(|event| Some(((event.app.clone()?, event.index?), (event.kind, event.pid)))).collect()
+        let mut last: HashMap<_, HashMap<_, _>> = HashMap::new();
+        for event in runs {
+            if let (Some(app), Some(index), Some(pid)) = (&event.app, event.index, event.pid) {
+                last.entry((app.clone(), index)).or_default().insert(pid, event.kind);
+            }
+        }
+        last
     }
 
     /// Number of the latest event.

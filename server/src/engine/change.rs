@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 
 use super::adopt::Survivors;
-use super::ask::{self, Manner, Slot, ask, request_all};
+use super::ask::{self, Slot, ask, request_all};
 use super::instance::{Beginning, Goal, Message, Past};
 use super::manager::Engine;
 use super::shared::AppCell;
@@ -41,6 +41,9 @@ impl Engine {
             let slots = self.insert(record, |pm_id, index| survivors.beginning(pm_id, &name, index));
             for (slot, fresh) in slots {
                 begun.push(ask::begun(&slot));
+                for (other, told) in survivors.beside(slot.pm_id, &name, slot.index) {
+                    self.end_beside(&name, &slot, other, told);
+                }
                 // What runs is left alone, and what rests by its policy or is on its way needs no word.
                 if wanted && fresh {
                     let cause = if survivors.rebooted { Cause::HostReboot } else { Cause::Restart };
@@ -132,13 +135,14 @@ impl Engine {
         like.instances = latest.instances;
         // With another definition still to come, there is more to it than a number.
         let rescaled = !same && like == *latest && Arc::ptr_eq(&latest, &cell.running());
-        let taken = !same || (intake != Intake::Run && spec.inherited_env != latest.inherited_env);
+        let with_environment = !matches!(intake, Intake::Run { environment: false } | Intake::Later { environment: false });
+        let taken = !same || (with_environment && spec.inherited_env != latest.inherited_env);
         if rescaled {
             self.reroute(cell, &spec);
         } else if taken {
             cell.put(spec.clone());
         }
-        let run_all = intake != Intake::Reread;
+        let run_all = matches!(intake, Intake::Run { .. });
         if !same {
             self.board().with_app(&name, |app| app.changed = !rescaled);
             changes.ending.extend(self.rescale(&name, cell, &spec).into_iter().map(FutureExt::boxed));
@@ -245,9 +249,10 @@ impl Engine {
     /// Unknown app; it would not stop.
     pub async fn delete(&self, name: &str, by: &Asker) -> Result<(), Refusal> {
         let _changing = self.0.changing.lock().await;
-        let slots = self.known(name)?;
+        self.known(name)?;
+        self.want(name, false).await;
         let why = Why::asked_by(by.name.clone());
-        if let Some(failure) = request_all(&slots, &Input::Stop(why), Goal::Down, Manner::Together).await.first() {
+        if let Some(failure) = request_all(&self.all_slots(name), &Input::Stop(why), Goal::Down).await.first() {
             return Err(Refusal::Failed(format!("{name} could not be deleted, because it does not stop: {failure}")));
         }
         let entry = {
@@ -260,6 +265,9 @@ impl Engine {
             let spec = entry.cell.running();
             for slot in &entry.instances {
                 self.retire(slot, &spec);
+            }
+            for slot in &entry.beside {
+                let _ = slot.actor.send(Message::End);
             }
         }
         self.board().remove_app(name);

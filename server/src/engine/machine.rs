@@ -23,6 +23,17 @@ enum Next {
     Decide(Box<Finished>),
 }
 
+/// How far a stop has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It finishes what it has.
+    Drains,
+    /// It was sent its stop signal.
+    Asked,
+    /// It was sent SIGKILL.
+    Killed,
+}
+
 /// Where the instance is, with the data that exists only there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
@@ -46,7 +57,7 @@ enum Phase {
     Stopping {
         main_gone: bool,
         deadline: Mono,
-        killed: bool,
+        stage: Stage,
         since_start: Mono,
         next: Next,
     },
@@ -158,6 +169,17 @@ impl Machine {
         self.policy.used()
     }
 
+    /// That it was not ready in time, in words.
+    #[must_use]
+    pub fn lateness(&self) -> String {
+        self.policy.lateness()
+    }
+
+    /// Goes on counting restarts from here.
+    pub fn set_restarts(&mut self, restarts: u32) {
+        self.restarts = restarts;
+    }
+
     /// Restarts so far.
     #[must_use]
     pub fn restarts(&self) -> u32 {
@@ -186,6 +208,7 @@ impl Machine {
         match input {
             Input::Start(why) => self.start(why, &mut effects),
             Input::Stop(why) => self.stop(why, now, &mut effects),
+            Input::Retire(why) => self.retire(why, now, &mut effects),
             Input::Restart(why) => self.restart(why, now, &mut effects),
             Input::Adopted { age_ms } => {
                 if matches!(self.phase, Phase::Stopped { .. } | Phase::Errored { .. }) {
@@ -242,6 +265,19 @@ impl Machine {
         }
     }
 
+    fn retire(&mut self, why: Why, now: Mono, effects: &mut Vec<Effect>) {
+        let (Phase::Online { since } | Phase::Starting { since: Some(since) }) = self.phase else {
+            return self.stop(why, now, effects);
+        };
+        if !self.policy.drains() {
+            return self.stop(why, now, effects);
+        }
+        effects.push(tell(EventKind::Stopping, why.clone(), words::asked("finishing what it has", &why)));
+        let (deadline, next) = (now + self.policy.kill_timeout_ms(), Next::Rest(why));
+        self.phase = Phase::Stopping { main_gone: false, deadline, stage: Stage::Drains, since_start: since, next };
+        effects.extend([Effect::Drain, Effect::Wake(deadline)]);
+    }
+
     fn restart(&mut self, why: Why, now: Mono, effects: &mut Vec<Effect>) {
         let automatic = why.cause != Cause::Request;
         match &mut self.phase {
@@ -269,7 +305,7 @@ impl Machine {
             _ => now,
         };
         let deadline = now + self.policy.kill_timeout_ms();
-        self.phase = Phase::Stopping { main_gone, deadline, killed: false, since_start, next };
+        self.phase = Phase::Stopping { main_gone, deadline, stage: Stage::Asked, since_start, next };
         effects.push(Effect::Signal);
         effects.push(Effect::Wake(deadline));
         if main_gone {
@@ -529,8 +565,13 @@ impl Machine {
                 self.spawn(Why::plain(Cause::Restart), effects);
             }
             Phase::BackingOff { until, .. } => effects.push(Effect::Wake(*until)),
-            Phase::Stopping { deadline, killed, .. } if now >= *deadline && !*killed => {
-                *killed = true;
+            Phase::Stopping { deadline, stage, .. } if now >= *deadline && *stage == Stage::Drains => {
+                *stage = Stage::Asked;
+                *deadline = now + self.policy.kill_timeout_ms();
+                effects.extend([Effect::Signal, Effect::Wake(*deadline)]);
+            }
+            Phase::Stopping { deadline, stage, .. } if now >= *deadline && *stage == Stage::Asked => {
+                *stage = Stage::Killed;
                 *deadline = now + KILL_PATIENCE_MS;
                 effects.extend([Effect::Kill, Effect::Wake(*deadline)]);
             }

@@ -1,5 +1,5 @@
 use super::*;
-use app::model::AppSpec;
+use app::model::{AppSpec, ExecMode};
 use proptest::prelude::*;
 
 fn machine(change: impl FnOnce(&mut AppSpec)) -> Machine {
@@ -66,6 +66,21 @@ fn a_stop_while_waiting_holds() {
     machine.apply(Input::Stop(Why::asked_by("ana")), 500);
     assert_eq!(machine.apply(Input::Due, 5000), []);
     assert_eq!(machine.state(), State::Stopped);
+}
+
+#[test]
+fn one_that_leaves_finishes_first() {
+    let mut machine = machine(|spec| (spec.kill_timeout_ms, spec.exec_mode) = (800, ExecMode::Cluster));
+    online(&mut machine, 0);
+    let effects = machine.apply(Input::Retire(Why::asked_by("ana")), 1000);
+    assert!(effects.contains(&Effect::Drain) && effects.contains(&Effect::Wake(1800)) && !effects.contains(&Effect::Signal));
+    assert_eq!(machine.apply(Input::Due, 1800), [Effect::Signal, Effect::Wake(2600)]);
+    assert!(machine.apply(Input::Due, 2600).contains(&Effect::Kill));
+    machine.apply(Input::Exited { ended: Ended::Signal(9), leftovers: false }, 2610);
+    assert_eq!(machine.state(), State::Stopped);
+    let mut other = self::machine(|_| {});
+    online(&mut other, 0);
+    assert!(other.apply(Input::Retire(Why::asked_by("ana")), 10).contains(&Effect::Signal), "it has no way to be told");
 }
 
 #[test]
@@ -229,7 +244,7 @@ impl World {
                 Effect::Kill => assert!(self.alive || self.tree, "killed what is gone"),
                 Effect::WatchTree => self.watching = true,
                 Effect::Wake(at) => self.wake = Some(at),
-                Effect::Signal | Effect::Tell(_) => {}
+                Effect::Drain | Effect::Signal | Effect::Tell(_) => {}
             }
         }
     }
@@ -248,6 +263,7 @@ enum Step {
     Start,
     Stop,
     Restart,
+    Retire,
     Automatic,
     Die { code: i32, leftovers: bool },
     TreeGoes,
@@ -262,6 +278,7 @@ fn step() -> impl Strategy<Value = (Step, Works)> {
         2 => Just(Step::Start),
         2 => Just(Step::Stop),
         2 => Just(Step::Restart),
+        1 => Just(Step::Retire),
         1 => Just(Step::Automatic),
         5 => (0..3_i32, any::<bool>()).prop_map(|(code, leftovers)| Step::Die { code, leftovers }),
         3 => Just(Step::TreeGoes),
@@ -284,11 +301,13 @@ proptest! {
         autorestart in any::<bool>(),
         wait_ready in any::<bool>(),
         depends in any::<bool>(),
+        cluster in any::<bool>(),
     ) {
         let mut machine = machine(|spec| {
             (spec.restart_delay_ms, spec.exp_backoff_restart_delay_ms, spec.autorestart) = (restart_delay, backoff, autorestart);
             spec.max_restarts = 5;
             (spec.wait_ready, spec.listen_timeout_ms) = (wait_ready, 2500);
+            spec.exec_mode = if cluster { ExecMode::Cluster } else { ExecMode::Fork };
             spec.depends_on = if depends { vec!["db".into()] } else { Vec::new() };
         });
         let (mut world, mut now, mut stopped) = (World::default(), 0, false);
@@ -297,6 +316,7 @@ proptest! {
                 Step::Start => { stopped = false; Input::Start(Why::asked_by("ana")) }
                 Step::Stop => { stopped = true; Input::Stop(Why::asked_by("ana")) }
                 Step::Restart => { stopped = false; Input::Restart(Why::asked_by("ana")) }
+                Step::Retire => { stopped = true; Input::Retire(Why::asked_by("ana")) }
                 Step::Automatic => Input::Restart(Why::plain(Cause::Cron)),
                 Step::Reset => Input::Reset,
                 Step::Ready => Input::Ready,

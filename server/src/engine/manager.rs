@@ -10,7 +10,7 @@ use app::model::{Action, AppRecord, AppSpec, Cause, EnvBlock, Event, EventKind, 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::ask::{Manner, Slot, request_all};
+use super::ask::{Slot, request_all};
 use super::board::Board;
 use super::identity::Identities;
 use super::instance::{Actor, Beginning, Goal, Message, Past};
@@ -49,6 +49,8 @@ pub(super) struct Inner {
     pub(super) ready: AtomicBool,
     /// Held while apps are added, changed or deleted, so that these do not cross each other.
     pub(super) changing: tokio::sync::Mutex<()>,
+    /// Everything is being stopped: nothing is put beside what runs.
+    pub(super) closing: AtomicBool,
 }
 
 pub(super) struct Entry {
@@ -57,6 +59,10 @@ pub(super) struct Entry {
     pub(super) wanted: bool,
     pub(super) created_at: Time,
     pub(super) instances: Vec<Slot>,
+    /// Processes that may take the place of one of these, and some whose place was taken: they are stopped with the others.
+    pub(super) beside: Vec<Slot>,
+    /// Held while the processes of the app are replaced one by one.
+    pub(super) reloading: Arc<tokio::sync::Mutex<()>>,
     /// Ends what watches files and waits for schedules, when it is dropped.
     pub(super) helpers: Vec<tokio::task::JoinHandle<()>>,
 }
@@ -84,6 +90,7 @@ impl Engine {
             apps: Mutex::default(),
             ready: AtomicBool::new(false),
             changing: tokio::sync::Mutex::default(),
+            closing: AtomicBool::new(false),
         };
         let reaper = inner.shared.reaper.clone();
         std::thread::Builder::new().name("engine".into()).spawn(move || {
@@ -116,12 +123,9 @@ impl Engine {
                 Ok(pid) => {
                     let marker = process::marker_of(pid).unwrap_or_default();
                     let apps = self.apps();
-                    let slot = apps
-                        .iter()
-                        .flat_map(|entry| &entry.instances)
-                        .find(|slot| self.0.shared.is_marker_of(&marker, slot.pm_id));
-                    if let Some(slot) = slot {
-                        let _ = slot.actor.send(Message::Note(Input::Ready));
+                    let slots = apps.iter().flat_map(|entry| entry.instances.iter().chain(&entry.beside));
+                    for slot in slots.filter(|slot| self.0.shared.is_marker_of(&marker, slot.pm_id)) {
+                        let _ = slot.actor.send(Message::Notified(marker.clone()));
                     }
                 }
                 Err(error) => {
@@ -181,14 +185,19 @@ impl Engine {
             wanted: record.wanted,
             created_at: record.created_at,
             instances: slots.iter().map(|(slot, _)| slot.clone()).collect(),
+            beside: Vec::new(),
+            reloading: Arc::default(),
         };
         self.apps().push(entry);
         slots
     }
 
     pub(super) fn start_actor(&self, cell: &Arc<AppCell>, pm_id: u32, index: u32, past: Past, beginning: Beginning) -> Slot {
+        self.run_actor(Actor::new(self.0.shared.clone(), cell.clone(), pm_id, index, past), pm_id, index, beginning)
+    }
+
+    pub(super) fn run_actor(&self, actor: Actor, pm_id: u32, index: u32, beginning: Beginning) -> Slot {
         let (sender, inbox) = mpsc::unbounded_channel();
-        let actor = Actor::new(self.0.shared.clone(), cell.clone(), pm_id, index, past);
         self.0.runtime.spawn(actor.run(beginning, inbox));
         Slot { pm_id, index, actor: sender }
     }
@@ -216,6 +225,13 @@ impl Engine {
         self.apps().iter().find(|entry| entry.name == name).map(|entry| entry.instances.clone()).unwrap_or_default()
     }
 
+    /// With what runs beside its instances.
+    pub(super) fn all_slots(&self, name: &str) -> Vec<Slot> {
+        let apps = self.apps();
+        let entry = apps.iter().find(|entry| entry.name == name);
+        entry.into_iter().flat_map(|entry| entry.instances.iter().chain(&entry.beside)).cloned().collect()
+    }
+
     pub(super) fn known(&self, name: &str) -> Result<Vec<Slot>, Refusal> {
         let slots = self.slots(name);
         if slots.is_empty() { Err(Refusal::NotFound(name.into())) } else { Ok(slots) }
@@ -226,17 +242,18 @@ impl Engine {
     /// # Errors
     /// Unknown app; it was tried in vain.
     pub async fn act(&self, action: Action, name: &str, by: &Asker) -> Result<Done, Refusal> {
+        self.known(name)?;
+        // Before anybody is told: what is put beside the others after this is told as well.
+        self.want(name, action != Action::Stop).await;
         let slots = self.known(name)?;
         let why = Why::asked_by(by.name.clone());
         let before = slots.iter().filter(|slot| self.state_of(name, slot.index) == Some(State::Online)).count();
-        let (input, goal, manner) = match action {
-            Action::Start => (Input::Start(why), Goal::Up, Manner::Together),
-            Action::Stop => (Input::Stop(why), Goal::Down, Manner::Together),
-            Action::Restart => (Input::Restart(why), Goal::Up, Manner::Together),
-            Action::Reload => (Input::Restart(why), Goal::Up, Manner::OneByOne),
+        let failures = match action {
+            Action::Start => request_all(&slots, &Input::Start(why), Goal::Up).await,
+            Action::Stop => request_all(&self.all_slots(name), &Input::Stop(why), Goal::Down).await,
+            Action::Restart => request_all(&slots, &Input::Restart(why), Goal::Up).await,
+            Action::Reload => self.reload(name, why).await.err().into_iter().collect(),
         };
-        self.want(name, goal == Goal::Up).await;
-        let failures = request_all(&slots, &input, goal, manner).await;
         let pm_id = slots.first().map_or(0, |slot| slot.pm_id);
         if let Some(failure) = failures.first() {
             let verb = action.word();
@@ -256,7 +273,7 @@ impl Engine {
     }
 
     /// Remembers whether an app is meant to run.
-    async fn want(&self, name: &str, wanted: bool) {
+    pub(super) async fn want(&self, name: &str, wanted: bool) {
         let changed = {
             let mut apps = self.apps();
             match apps.iter_mut().find(|entry| entry.name == name) {
@@ -339,18 +356,28 @@ impl Engine {
         {
             let detail = format!("memory {} over its limit of {}", words::megabytes(bytes), words::megabytes(limit));
             let why = Why { cause: Cause::MemoryLimit, actor: None, detail: Some(detail) };
-            let _ = slot.actor.send(Message::Note(Input::Restart(why)));
+            if entry.instances.len() > 1 {
+                let (name, slot) = (entry.name.clone(), slot.clone());
+                drop(apps);
+                self.reload_in_passing(&name, &slot, why);
+            } else {
+                let _ = slot.actor.send(Message::Note(Input::Restart(why)));
+            }
         }
     }
 
     /// Stops every app, each before what it depends on, and leaves them wanted: they run again when qd comes back.
     pub async fn shut_down(&self) {
         let _changing = self.0.changing.lock().await;
+        {
+            let _apps = self.apps();
+            self.0.closing.store(true, Ordering::Relaxed);
+        }
         let needs: Vec<(String, Vec<String>)> =
             self.apps().iter().map(|entry| (entry.name.clone(), entry.cell.latest().depends_on.clone())).collect();
         for together in dependencies::last_first(&needs) {
-            let slots: Vec<Slot> = together.into_iter().flat_map(|name| self.slots(name)).collect();
-            request_all(&slots, &Input::Stop(Why::plain(Cause::Shutdown)), Goal::Down, Manner::Together).await;
+            let slots: Vec<Slot> = together.into_iter().flat_map(|name| self.all_slots(name)).collect();
+            request_all(&slots, &Input::Stop(Why::plain(Cause::Shutdown)), Goal::Down).await;
         }
         let records = self.records();
         self.remember(records).await;

@@ -11,6 +11,8 @@ mod journal;
 mod machine;
 mod manager;
 mod policy;
+mod primary;
+mod reload;
 mod schedule;
 mod shared;
 mod starts;

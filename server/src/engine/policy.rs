@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use app::model::AppSpec;
+use app::model::{AppSpec, ExecMode};
 use serde::{Deserialize, Serialize};
 
 use super::terms::{Ended, Finished, Mono, Ready};
@@ -57,6 +57,7 @@ pub struct Policy {
     waits_ready: bool,
     listen_timeout_ms: u64,
     depends: bool,
+    drains: bool,
     /// What was used up.
     used: Used,
     /// Of the delays, so that apps that fell together do not rise together.
@@ -90,6 +91,7 @@ impl Policy {
             waits_ready: spec.wait_ready,
             listen_timeout_ms: spec.listen_timeout_ms,
             depends: !spec.depends_on.is_empty(),
+            drains: spec.exec_mode == ExecMode::Cluster,
             used: Used::default(),
             random: 0x9e37_79b9_7f4a_7c15,
         }
@@ -100,6 +102,18 @@ impl Policy {
     pub fn with(self, used: Used, number: u32) -> Self {
         let random = self.random ^ ((u64::from(number) << 32) | (u64::from(number) + 1));
         Self { used, random, ..self }
+    }
+
+    /// The same for one run alone, which waits for nobody.
+    #[must_use]
+    pub fn once(self) -> Self {
+        Self { autorestart: false, depends: false, ..self }
+    }
+
+    /// Does it know how to finish what it has, when it is told to leave?
+    #[must_use]
+    pub fn drains(&self) -> bool {
+        self.drains
     }
 
     /// What was used up.

@@ -7,6 +7,7 @@ use app::model::AppSpec;
 
 use super::board::Board;
 use super::identity::{Identities, Identity};
+use super::primary::Primary;
 use super::starts::Starts;
 use super::terms::Mono;
 use crate::logs::Logs;
@@ -132,6 +133,8 @@ pub(super) struct AppCell {
     name: String,
     board: Arc<Board>,
     specs: Mutex<Specs>,
+    /// Of the workers, in cluster mode.
+    pub(super) primary: Primary,
 }
 
 struct Specs {
@@ -141,7 +144,12 @@ struct Specs {
 
 impl AppCell {
     pub(super) fn new(spec: AppSpec, board: Arc<Board>) -> Self {
-        Self { name: spec.name.clone(), board, specs: Mutex::new(Specs { running: Arc::new(spec), pending: None }) }
+        Self {
+            name: spec.name.clone(),
+            board,
+            specs: Mutex::new(Specs { running: Arc::new(spec), pending: None }),
+            primary: Primary::default(),
+        }
     }
 
     pub(super) fn name(&self) -> String {
@@ -161,6 +169,15 @@ impl AppCell {
 
     pub(super) fn put(&self, spec: AppSpec) {
         lock(&self.specs).pending = Some(Arc::new(spec));
+    }
+
+    /// Forgets the definition that was to count from the next start. Says whether there was one.
+    pub(super) fn give_up_pending(&self) -> bool {
+        let given_up = lock(&self.specs).pending.take().is_some();
+        if given_up {
+            self.board.with_app(&self.name, |app| app.changed = false);
+        }
+        given_up
     }
 
     /// The definition for a process that is started now.

@@ -81,6 +81,8 @@ pub enum Input {
     Start(Why),
     /// Somebody wants it to rest.
     Stop(Why),
+    /// Another process has taken its place: it is to finish what it has, if it knows how, and to rest.
+    Retire(Why),
     /// It is to be replaced by a new process. An automatic cause touches only what runs.
     Restart(Why),
     /// It was running when the supervisor came: a process that started so long ago.
@@ -127,6 +129,8 @@ pub enum Effect {
     AskDependencies,
     /// Start a process; answer with `Spawned` or `SpawnFailed`.
     Spawn,
+    /// Tell it to take nothing new and to end when it has finished what it has.
+    Drain,
     /// Send the stop signal to the whole tree.
     Signal,
     /// Kill the whole tree, and whatever it forks meanwhile.

@@ -1,12 +1,21 @@
 //! The channel between Node and its parent: `process.send` there, lines of JSON here (Node's `child_process`, "advanced
 //! serialization" off).
 
-use std::io;
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketFlags, SocketType, sendmsg, socketpair,
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::io::Interest;
 use tokio::net::UnixStream;
 
+use super::cluster::ClusterWord;
 use super::pidfd::PidFd;
 
 /// The end of the app, as a number that Node is told by `NODE_CHANNEL_FD`.
@@ -15,6 +24,8 @@ pub const CHANNEL_FD: u32 = 3;
 const OUR_END_IN_THE_APP: i32 = 4;
 /// Longer messages are not for us.
 const LONGEST: usize = 64 << 10;
+/// How often a file is sent that did not reach the app, as Node does (`MAX_HANDLE_RETRANSMISSIONS`).
+const TRIES: u32 = 3;
 
 /// Our end.
 #[derive(Debug)]
@@ -23,13 +34,39 @@ pub struct Channel {
     line: Vec<u8>,
     /// The line is too long, and what is left of it is passed over.
     skips: bool,
+    /// What is still to be said, the first perhaps in part.
+    out: VecDeque<Outgoing>,
+    /// Sent with a file: nothing else is sent before the app has said that it has it.
+    unacknowledged: Option<Outgoing>,
+}
+
+#[derive(Debug)]
+struct Outgoing {
+    line: Vec<u8>,
+    written: usize,
+    file: Option<Arc<OwnedFd>>,
+    tries: u32,
 }
 
 /// What an app says that concerns us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Word {
     /// `process.send('ready')`.
     Ready,
+    /// To the primary of its cluster.
+    Cluster(ClusterWord),
+}
+
+/// Messages of Node itself.
+#[derive(Deserialize)]
+#[serde(tag = "cmd")]
+enum Internal {
+    #[serde(rename = "NODE_CLUSTER")]
+    Cluster(ClusterWord),
+    #[serde(rename = "NODE_HANDLE_ACK")]
+    HasIt,
+    #[serde(rename = "NODE_HANDLE_NACK")]
+    MissesIt,
 }
 
 /// Both ends, as files that the app is to have from [`CHANNEL_FD`] on, and ours.
@@ -54,10 +91,12 @@ impl Channel {
     fn over(fd: OwnedFd) -> io::Result<Self> {
         let stream = std::os::unix::net::UnixStream::from(fd);
         stream.set_nonblocking(true)?;
-        Ok(Self { stream: UnixStream::from_std(stream)?, line: Vec::new(), skips: false })
+        let stream = UnixStream::from_std(stream)?;
+        Ok(Self { stream, line: Vec::new(), skips: false, out: VecDeque::new(), unacknowledged: None })
     }
 
-    /// The next word that concerns us; whatever else the app says is passed over. May be given up and called again.
+    /// The next word that concerns us; whatever else the app says is passed over. Sends meanwhile what is to be said. May be
+    /// given up and called again.
     ///
     /// # Errors
     /// The app has closed its end.
@@ -66,15 +105,20 @@ impl Channel {
             while let Some(end) = self.line.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.line.drain(..=end).collect();
                 let whole = !std::mem::take(&mut self.skips);
-                if whole && line.trim_ascii() == br#""ready""# {
-                    return Ok(Word::Ready);
+                if let Some(word) = whole.then(|| self.hear(line.trim_ascii())).flatten() {
+                    return Ok(word);
                 }
             }
             if self.line.len() > LONGEST {
                 self.line.clear();
                 self.skips = true;
             }
-            self.stream.readable().await?;
+            self.send()?;
+            let may_send = self.unacknowledged.is_none() && !self.out.is_empty();
+            let interest = if may_send { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+            if !self.stream.ready(interest).await?.is_readable() {
+                continue;
+            }
             let mut bytes = [0; 4096];
             match self.stream.try_read(&mut bytes) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -85,11 +129,75 @@ impl Channel {
         }
     }
 
+    fn hear(&mut self, line: &[u8]) -> Option<Word> {
+        if line == br#""ready""# {
+            return Some(Word::Ready);
+        }
+        if !line.starts_with(br#"{"cmd":"NODE_"#) {
+            return None;
+        }
+        match serde_json::from_slice(line).ok()? {
+            Internal::Cluster(word) => return Some(Word::Cluster(word)),
+            Internal::HasIt => self.unacknowledged = None,
+            Internal::MissesIt => {
+                if let Some(mut lost) = self.unacknowledged.take().filter(|lost| lost.tries < TRIES) {
+                    lost.written = 0;
+                    self.out.push_front(lost);
+                }
+            }
+        }
+        None
+    }
+
+    /// Says something to a worker of a cluster, with a file where there is one (Node's `net.Native` or `dgram.Native`). Sent
+    /// while words are waited for.
+    pub fn say(&mut self, message: &Value, file: Option<(Arc<OwnedFd>, &str)>) {
+        let text = match &file {
+            Some((_, kind)) => json!({ "cmd": "NODE_HANDLE", "type": kind, "msg": message }).to_string(),
+            None => message.to_string(),
+        };
+        let line = format!("{text}\n").into_bytes();
+        self.out.push_back(Outgoing { line, written: 0, file: file.map(|(file, _)| file), tries: 0 });
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        while self.unacknowledged.is_none()
+            && let Some(next) = self.out.front_mut()
+        {
+            match self.stream.try_io(Interest::WRITABLE, || next.write(&self.stream)) {
+                Ok(count) => next.written += count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+            if next.written >= next.line.len() {
+                next.tries += 1;
+                let sent = self.out.pop_front();
+                self.unacknowledged = sent.filter(|sent| sent.file.is_some());
+            }
+        }
+        Ok(())
+    }
+
     /// Tells the app to end, as PM2 does with `shutdown_with_message`; false if it cannot be told.
     #[must_use]
     pub fn tell_shutdown(&self) -> bool {
         const SHUTDOWN: &[u8] = b"\"shutdown\"\n";
-        matches!(self.stream.try_write(SHUTDOWN), Ok(count) if count == SHUTDOWN.len())
+        let is_free = self.out.front().is_none_or(|next| next.written == 0);
+        is_free && matches!(self.stream.try_write(SHUTDOWN), Ok(count) if count == SHUTDOWN.len())
+    }
+}
+
+impl Outgoing {
+    /// The file goes with the first byte (unix(7), `SCM_RIGHTS`).
+    fn write(&self, stream: &UnixStream) -> io::Result<usize> {
+        let rest = [IoSlice::new(self.line.get(self.written..).unwrap_or_default())];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut with = SendAncillaryBuffer::new(&mut space);
+        let files = self.file.as_ref().filter(|_| self.written == 0).map(|file| [file.as_fd()]);
+        if let Some(files) = &files {
+            with.push(SendAncillaryMessage::ScmRights(files));
+        }
+        Ok(sendmsg(stream, &rest, &mut with, SendFlags::NOSIGNAL)?)
     }
 }
 
@@ -112,5 +220,33 @@ mod tests {
         assert_eq!(ours.word().await.unwrap(), Word::Ready);
         assert_eq!(ours.word().await.unwrap(), Word::Ready, "the end of a long line is no word of its own");
         writer.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_file_at_a_time_and_again_if_it_was_lost() {
+        let (mut ours, [theirs, _held]) = channel().unwrap();
+        let file = Arc::new(OwnedFd::from(std::fs::File::open("/dev/null").unwrap()));
+        ours.say(&json!({ "ack": 1 }), Some((file.clone(), "net.Native")));
+        ours.say(&json!({ "ack": 2 }), None);
+        let worker = std::thread::spawn(move || {
+            let theirs = std::os::unix::net::UnixStream::from(theirs);
+            let hear = || {
+                let (mut bytes, mut space) = ([0; 256], [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))]);
+                let mut with = rustix::net::RecvAncillaryBuffer::new(&mut space);
+                let mut into = [io::IoSliceMut::new(&mut bytes)];
+                let count = rustix::net::recvmsg(&theirs, &mut into, &mut with, rustix::net::RecvFlags::empty()).unwrap().bytes;
+                (String::from_utf8(bytes[..count].to_vec()).unwrap(), with.drain().count())
+            };
+            let sent = "{\"cmd\":\"NODE_HANDLE\",\"msg\":{\"ack\":1},\"type\":\"net.Native\"}\n".to_owned();
+            assert_eq!(hear(), (sent.clone(), 1));
+            (&theirs).write_all(b"{\"cmd\":\"NODE_HANDLE_NACK\"}\n").unwrap();
+            assert_eq!(hear(), (sent, 1));
+            (&theirs).write_all(b"{\"cmd\":\"NODE_HANDLE_ACK\"}\n").unwrap();
+            assert_eq!(hear(), ("{\"ack\":2}\n".into(), 0));
+            (&theirs).write_all(b"\"ready\"\n").unwrap();
+            theirs
+        });
+        assert_eq!(ours.word().await.unwrap(), Word::Ready);
+        worker.join().unwrap();
     }
 }

@@ -3,6 +3,7 @@
 mod boot;
 mod born;
 mod channel;
+mod cluster;
 mod command;
 mod daemon;
 mod listeners;
@@ -23,13 +24,14 @@ mod user;
 
 pub use boot::{boot_id, page_size, start_time, ticks_per_second, ticks_to_time};
 pub use channel::{CHANNEL_FD, Channel, Word, channel};
+pub use cluster::{ClusterWord, Query, share_their_ports};
 pub use command::{MARKER, Program, environment, program};
 pub use daemon::detach;
 pub use marker::{MarkerCache, marker_of};
 pub use notify::Notices;
 pub use own::settle_in;
 pub use pidfd::{PidFd, RawExit};
-pub use ports::Ports;
+pub use ports::{Ports, ports_of};
 pub use reaper::{Reaper, become_subreaper, orphans_present};
 pub use replace::{inherited_socket, replace};
 pub use signal::{group_is_empty, send as send_signal, signal_name, signal_number};

@@ -49,6 +49,13 @@ impl Ports {
     }
 }
 
+/// Every TCP port that one of these processes listens on.
+#[must_use]
+pub fn ports_of(pids: &[u32]) -> BTreeSet<u16> {
+    let listening = listening();
+    pids.iter().flat_map(|pid| sockets(*pid)).filter_map(|inode| listening.get(&inode).copied()).collect()
+}
+
 /// Inodes of the sockets that a process holds; none if it is gone or we may not see them.
 fn sockets(pid: u32) -> Vec<u64> {
     let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };

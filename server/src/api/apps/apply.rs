@@ -21,6 +21,9 @@ pub(in crate::api) struct Apps {
     /// Do apps that are known already take the environment that comes along, from their next start?
     #[serde(default)]
     update_env: bool,
+    /// Do apps that are known already go on, until they are restarted or reloaded with what is new?
+    #[serde(default)]
+    later: bool,
 }
 
 /// What became of each.
@@ -51,13 +54,14 @@ struct AppliedApp {
 pub(in crate::api) async fn apply(
     State(context): State<Context>,
     Extension(principal): Extension<Principal>,
-    Body(Apps { apps, update_env }): Body<Apps>,
+    Body(Apps { apps, update_env, later }): Body<Apps>,
 ) -> Result<Json<AppliedApps>, ApiError> {
     if let Some(bad) = apps.iter().position(|spec| spec.name.is_empty() || spec.script.is_empty()) {
         return Err(ApiError::bad_field("apps", format!("the entry {bad} has no name or no script")));
     }
     let names = apps.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>().join(", ");
-    let intake = if update_env { Intake::RunWithEnvironment } else { Intake::Run };
+    let environment = update_env;
+    let intake = if later { Intake::Later { environment } } else { Intake::Run { environment } };
     let auth = context.auth.clone();
     let done = detached(async move {
         let done = context.control.apply(apps, intake, &actor(&principal)).await;

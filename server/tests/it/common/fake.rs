@@ -135,8 +135,12 @@ impl Control for Fake {
 
     async fn apply(&self, specs: Vec<AppSpec>, intake: Intake, by: &Actor) -> Result<Vec<(String, Applied)>, Refusal> {
         let names: Vec<_> = specs.into_iter().map(|spec| spec.name).collect();
-        let environment = if intake == Intake::RunWithEnvironment { " with its environment" } else { "" };
-        self.ask(format!("apply {}{environment} by {}", names.join(","), by.name))?;
+        let words = match intake {
+            Intake::Run { environment: true } => " with its environment",
+            Intake::Later { .. } => " later",
+            Intake::Run { .. } | Intake::Reread => "",
+        };
+        self.ask(format!("apply {}{words} by {}", names.join(","), by.name))?;
         Ok(names.into_iter().map(|name| (name, Applied::Added)).collect())
     }
 

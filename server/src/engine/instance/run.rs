@@ -1,0 +1,124 @@
+//! The beginning and the end of a process.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::model::{AppSpec, ExecMode, LogFile, State};
+use tokio::time::timeout;
+
+use super::{Actor, Running};
+use crate::config::interpreter;
+use crate::engine::terms::{Effect, Ended, Input};
+use crate::process::{self, Launch, RawExit, SpawnError};
+
+/// How long the last lines of an ended process may hold up its restart.
+const LAST_LINES_PATIENCE: Duration = Duration::from_millis(50);
+const LAST_LINES: usize = 20;
+
+impl Actor {
+    pub(super) fn spawn(&mut self) -> Result<(), SpawnError> {
+        // A definition that is only tried may still be given up.
+        let spec = if self.serves() { self.cell.take_for_start() } else { self.cell.latest() };
+        let started_at = process::wall_clock();
+        self.marker = self.shared.marker(self.pm_id, started_at.ms());
+        (self.leader, self.killing, self.channel) = (None, false, None);
+        let program = process::program(&spec)?;
+        let identity = process::Identity::find(spec.uid.as_deref(), spec.gid.as_deref())?;
+        let outputs = self.shared.logs.attach(&spec, self.index).map_err(|error| SpawnError::Logs(error.to_string()))?;
+        let mut env = process::environment(&spec, self.pm_id, self.index, &self.marker);
+        let mut more = Vec::new();
+        if has_channel(&spec)
+            && let Ok((ours, theirs)) = process::channel()
+        {
+            env.insert("NODE_CHANNEL_FD".into(), process::CHANNEL_FD.to_string());
+            env.insert("NODE_CHANNEL_SERIALIZATION_MODE".into(), "json".into());
+            if spec.exec_mode == ExecMode::Cluster {
+                // Makes it a worker. Node counts them from 1.
+                env.insert("NODE_UNIQUE_ID".into(), (self.index + 1).to_string());
+            }
+            (self.channel, more) = (Some(ours), theirs.into());
+        }
+        if let Some(address) = self.shared.notify_address.as_ref().filter(|_| spec.wait_ready) {
+            env.insert("NOTIFY_SOCKET".into(), address.clone());
+        }
+        let cwd = spec.cwd.clone().into();
+        let launch = Launch { program, cwd, env, stdout: outputs.stdout, stderr: outputs.stderr, more, identity };
+        let child = process::spawn(launch, &self.shared.reaper)?;
+        let (pid, start_ticks) = (child.pidfd.pid(), child.start_ticks);
+        self.leader = Some((pid, start_ticks));
+        match child.pidfd.watched() {
+            Ok(pidfd) => self.running = Some(Running { pidfd, start_ticks, started_at, spec: spec.clone() }),
+            Err(error) => {
+                // Nobody could notice its end: it must not run.
+                self.kill();
+                return Err(SpawnError::Other(format!("the new process cannot be watched: {error}")));
+            }
+        }
+        self.write_identity();
+        self.write_pid_file();
+        Ok(())
+    }
+
+    pub(super) fn write_pid_file(&self) {
+        if let Some(running) = self.running.as_ref().filter(|_| self.serves())
+            && let Some(path) = &running.spec.pid_file
+            && let Err(error) = std::fs::write(path, running.pidfd.get_ref().pid().to_string())
+        {
+            tracing::warn!(app = %running.spec.name, path, %error, "failed to write the pid file");
+        }
+    }
+
+    /// The main process has ended: takes its exit, its last lines, and looks for what it left behind.
+    pub(super) async fn reap(&mut self) {
+        let Some(running) = &self.running else { return };
+        let pid = running.pidfd.get_ref().pid();
+        let exit = match running.pidfd.get_ref().reap() {
+            Ok(Some(exit)) => exit,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::error!(pid, %error, "failed to take the exit of a process");
+                RawExit::Unknown
+            }
+        };
+        let ended = match exit {
+            RawExit::Code(code) => Ended::Code(code),
+            RawExit::Signal(number) => Ended::Signal(number),
+            RawExit::Unknown => Ended::Unknown,
+        };
+        let lines = if matches!(self.machine.state(), State::Online | State::Starting) {
+            self.last_lines(&running.spec.clone()).await
+        } else {
+            Vec::new()
+        };
+        (self.running, self.channel) = (None, None);
+        self.cell.primary.forget(&self.marker);
+        self.shared.reaper.forget(pid);
+        let leftovers = (!process::group_is_empty(pid) || process::orphans_present()) && !self.members().is_empty();
+        let now = process::monotonic_ms();
+        let mut effects = self.machine.apply(Input::Exited { ended, leftovers }, now);
+        // The exit comes first, and carries the lines.
+        if let Some(at) = effects.iter().position(|effect| matches!(effect, Effect::Tell(tale) if tale.ended.is_some()))
+            && let Effect::Tell(tale) = effects.remove(at)
+        {
+            self.tell(tale, lines);
+        }
+        self.carry_out(effects);
+    }
+
+    pub(super) async fn last_lines(&self, spec: &Arc<AppSpec>) -> Vec<String> {
+        if spec.out_file == LogFile::Discard && spec.error_file == LogFile::Discard {
+            return Vec::new();
+        }
+        let (logs, spec, index) = (self.shared.logs.clone(), spec.clone(), self.index);
+        let read = async move {
+            logs.drained(&spec.name, index).await;
+            tokio::task::spawn_blocking(move || logs.last_lines(&spec, index, LAST_LINES)).await
+        };
+        timeout(LAST_LINES_PATIENCE, read).await.ok().and_then(Result::ok).unwrap_or_default()
+    }
+}
+
+/// Is it run by Node, which then has a channel to us as it has to PM2?
+pub(super) fn has_channel(spec: &AppSpec) -> bool {
+    !spec.shell && interpreter::is_node(&spec.interpreter, &spec.script)
+}
