@@ -14,6 +14,7 @@ use super::ask::{Slot, request_all};
 use super::board::Board;
 use super::identity::Identities;
 use super::instance::{Actor, Beginning, Goal, Message, Past};
+use super::primary::WORKER;
 use super::shared::{AppCell, Shared};
 use super::store::Store;
 use super::terms::{Input, Why};
@@ -81,8 +82,10 @@ impl Engine {
             Notices::listen(&options.home_id)
         };
         let notify_address = notices.as_ref().ok().map(Notices::address);
+        let worker = options.run.join("worker.cjs");
+        std::fs::write(&worker, WORKER)?;
         let boot_id = process::boot_id().unwrap_or_default();
-        let shared = Shared::new(options.board, options.logs, boot_id, options.home_id, identities, notify_address);
+        let shared = Shared::new(options.board, options.logs, boot_id, options.home_id, identities, notify_address, worker);
         let inner = Inner {
             runtime: runtime.handle().clone(),
             shared: Arc::new(shared),

@@ -82,7 +82,13 @@ impl Primary {
     }
 }
 
-/// Tells a worker to take nothing new, finish what it has, and leave.
-pub(super) fn tell_to_leave(channel: &mut Channel) {
-    channel.say(&json!({ "cmd": "NODE_CLUSTER", "act": "disconnect" }), None);
+/// What each worker loads before its app: it makes leaving harmless for clients that keep their connections.
+pub(super) const WORKER: &str = include_str!("../../node/worker.cjs");
+/// How long clients are told that their connections end, in ms, at most.
+const FAREWELL_MS: u64 = 1000;
+
+/// Tells a worker to take nothing new, finish what it has, and leave. It has so many ms for that.
+pub(super) fn tell_to_leave(channel: &mut Channel, patience_ms: u64) {
+    let within = (patience_ms / 2).min(FAREWELL_MS);
+    channel.say(&json!({ "cmd": "NODE_CLUSTER", "act": "disconnect", "within": within }), None);
 }

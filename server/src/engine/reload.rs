@@ -19,6 +19,8 @@ use crate::process;
 
 /// How long a new process has to stay ready before it counts, at most: a shorter `min_uptime` has to do.
 const PROOF: Duration = Duration::from_secs(1);
+/// What ends a reload without a fault of anybody.
+const STOPPED: &str = "it was stopped meanwhile";
 /// How often it is looked at until then.
 const EVERY: Duration = Duration::from_millis(25);
 
@@ -73,6 +75,7 @@ impl Engine {
         self.put_away(name, leaves);
         match (proven, left) {
             (Ok(_), left) => left,
+            (Err(_), _) if !self.apps().iter().any(|entry| entry.name == name && entry.wanted) => Err(STOPPED.into()),
             (Err(failure), _) => {
                 // Or a crash of the old one would bring it up.
                 if cell.give_up_pending() {
@@ -90,7 +93,7 @@ impl Engine {
         let mut apps = self.apps();
         let entry = apps.iter_mut().find(|entry| entry.name == name).ok_or_else(deleted)?;
         if !entry.wanted || self.0.closing.load(Ordering::Relaxed) {
-            return Err("it was stopped meanwhile".into());
+            return Err(STOPPED.into());
         }
         let is_worker = entry.cell.latest().exec_mode == ExecMode::Cluster;
         if before.state != State::Online || !(is_worker || process::share_their_ports(&before.pids) == Some(true)) {
@@ -203,7 +206,7 @@ async fn prove(trial: &Slot, cell: &AppCell, before: &Look) -> Result<(), String
             }
             // It has a limit of its own for that.
             State::Starting => {}
-            _ => return Err(now.said.unwrap_or_else(|| "it was stopped meanwhile".into())),
+            _ => return Err(now.said.unwrap_or_else(|| STOPPED.into())),
         }
         sleep(EVERY).await;
     }

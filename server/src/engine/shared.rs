@@ -1,6 +1,7 @@
 //! What the actors of all instances share.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use app::model::AppSpec;
@@ -20,6 +21,8 @@ pub(super) struct Shared {
     pub(super) boot_id: String,
     /// The value of `NOTIFY_SOCKET`, where somebody listens there.
     pub(super) notify_address: Option<String>,
+    /// The file that each worker of a cluster loads.
+    pub(super) worker: PathBuf,
     home_id: String,
     identities: Identities,
     written: Mutex<HashMap<u32, Identity>>,
@@ -40,8 +43,10 @@ impl Shared {
         home_id: String,
         identities: Identities,
         notify_address: Option<String>,
+        worker: PathBuf,
     ) -> Self {
         Self {
+            worker,
             notify_address,
             board,
             logs,

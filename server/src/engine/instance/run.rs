@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{AppSpec, ExecMode, LogFile, State};
+use app::model::{AppSpec, ExecMode, Interpreter, LogFile, State};
 use tokio::time::timeout;
 
 use super::{Actor, Running};
@@ -22,7 +22,10 @@ impl Actor {
         let started_at = process::wall_clock();
         self.marker = self.shared.marker(self.pm_id, started_at.ms());
         (self.leader, self.killing, self.channel) = (None, false, None);
-        let program = process::program(&spec)?;
+        let mut program = process::program(&spec)?;
+        if let Some(worker) = self.shared.worker.to_str().filter(|_| is_worker(&spec) && self.shared.worker.is_file()) {
+            program.args.splice(0..0, ["--require".to_owned(), worker.to_owned()]);
+        }
         let identity = process::Identity::find(spec.uid.as_deref(), spec.gid.as_deref())?;
         let outputs = self.shared.logs.attach(&spec, self.index).map_err(|error| SpawnError::Logs(error.to_string()))?;
         let mut env = process::environment(&spec, self.pm_id, self.index, &self.marker);
@@ -32,7 +35,7 @@ impl Actor {
         {
             env.insert("NODE_CHANNEL_FD".into(), process::CHANNEL_FD.to_string());
             env.insert("NODE_CHANNEL_SERIALIZATION_MODE".into(), "json".into());
-            if spec.exec_mode == ExecMode::Cluster {
+            if is_worker(&spec) {
                 // Makes it a worker. Node counts them from 1.
                 env.insert("NODE_UNIQUE_ID".into(), (self.index + 1).to_string());
             }
@@ -116,6 +119,12 @@ impl Actor {
         };
         timeout(LAST_LINES_PATIENCE, read).await.ok().and_then(Result::ok).unwrap_or_default()
     }
+}
+
+/// Is it a worker of a cluster, which Node alone knows?
+fn is_worker(spec: &AppSpec) -> bool {
+    let is_bun = matches!(&spec.interpreter, Interpreter::Program(program) if program.ends_with("bun"));
+    spec.exec_mode == ExecMode::Cluster && has_channel(spec) && !is_bun
 }
 
 /// Is it run by Node, which then has a channel to us as it has to PM2?

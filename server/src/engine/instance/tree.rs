@@ -35,7 +35,7 @@ impl Actor {
     /// Asks a worker to leave; whoever cannot be asked is told to end.
     pub(super) fn drain(&mut self) {
         match &mut self.channel {
-            Some(channel) => primary::tell_to_leave(channel),
+            Some(channel) => primary::tell_to_leave(channel, self.cell.running().kill_timeout_ms),
             None => self.signal(),
         }
     }

@@ -3,5 +3,6 @@
 mod adoption;
 mod policy;
 mod ready;
+mod reload;
 mod trees;
 mod upgrade;
