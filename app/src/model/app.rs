@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, ExecMode, Time};
+use super::{Cause, Dependency, ExecMode, Time};
 
 /// Where an instance is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -161,8 +161,8 @@ pub struct App {
     pub watch: bool,
     /// `PORT` of its environment, or `port`.
     pub env_port: Option<u16>,
-    /// Names of the apps that it waits for at its start.
-    pub depends_on: Vec<String>,
+    /// The apps that it waits for at its start.
+    pub depends_on: Vec<Dependency>,
     /// The configured environment; values that look like secrets are masked.
     pub env: BTreeMap<String, String>,
     /// Limits.

@@ -2,6 +2,7 @@
 
 mod app;
 mod control;
+mod dependency;
 mod event;
 mod health;
 mod history;
@@ -15,6 +16,7 @@ mod time;
 
 pub use app::{App, Exit, Instance, Limits, State};
 pub use control::{Action, ControlAnswer, ControlStatus};
+pub use dependency::{Dependency, Until};
 pub use event::{Cause, Event, EventKind};
 pub use health::{
     Component, ComponentStatus, CpuFigures, DiskFigures, HealthDocument, HealthStatus, MemoryFigures, UptimeFigures,

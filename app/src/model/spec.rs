@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Dependency;
+
 /// Names and values of an environment.
 pub type EnvBlock = BTreeMap<String, String>;
 
@@ -184,8 +186,8 @@ pub struct AppSpec {
     pub uid: Option<String>,
     /// Group to run as: a name or a number.
     pub gid: Option<String>,
-    /// Apps that are started before this one.
-    pub depends_on: Vec<String>,
+    /// Apps that it waits for at its start.
+    pub depends_on: Vec<Dependency>,
     /// PM2 options that were accepted, and are told by `jlist`, but need nothing of the engine.
     pub other: BTreeMap<String, serde_json::Value>,
 }

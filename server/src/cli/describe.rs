@@ -1,6 +1,6 @@
 //! `qd describe`: all that is known of an app, under the words that PM2 uses where it has them.
 
-use app::model::{Definition, EnvBlock, ExecMode, Instance, Interpreter, LogFile, Time};
+use app::model::{AppSpec, Definition, Dependency, EnvBlock, ExecMode, Instance, Interpreter, LogFile, Time, Until};
 use clap::Args;
 
 use super::context::Context;
@@ -92,9 +92,18 @@ fn app(Definition { app, spec, .. }: &Definition) -> Vec<(&'static str, String)>
         ("exec mode", exec_mode(app.exec_mode).into()),
         ("instances", app.instances.len().to_string()),
         ("wanted", yes(app.wanted)),
-        ("depends on", spec.depends_on.join(", ")),
+        ("depends on", depends_on(spec)),
         ("created at", app.created_at.to_string()),
     ]
+}
+
+/// `db, migration (completed)`.
+fn depends_on(spec: &AppSpec) -> String {
+    let one = |one: &Dependency| match one.until {
+        Until::Ready => one.app.clone(),
+        until => format!("{} ({})", one.app, until.word()),
+    };
+    spec.depends_on.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 fn rules(Definition { app, spec, .. }: &Definition) -> Vec<(&'static str, String)> {

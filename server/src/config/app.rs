@@ -13,7 +13,7 @@ use super::{
     finding::Findings,
     keys, paths,
     value::{
-        self, args, duration,
+        self, args, dependency, duration,
         env::{self, Filter},
         exit_codes, instances, interpreter, log_file, logs, name, number, schedule, script, signal, size, text, user, watch,
     },
@@ -228,7 +228,7 @@ impl Surroundings<'_> {
 fn read_life(entry: &mut Entry, spec: &mut AppSpec) {
     spec.uid = entry.read("uid", user::user);
     spec.gid = entry.read("gid", user::user);
-    spec.depends_on = entry.read("depends_on", text::list).unwrap_or_default();
+    spec.depends_on = entry.read("depends_on", dependency::dependencies).unwrap_or_default();
     spec.stop_exit_codes = entry.read("stop_exit_codes", exit_codes::exit_codes).unwrap_or_default();
     spec.max_memory_restart = entry.read("max_memory_restart", size::limit).flatten();
     spec.cron_restart = entry.read("cron_restart", schedule::schedule).flatten();

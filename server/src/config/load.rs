@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use app::model::{AppSpec, EnvBlock, LogPolicy, Rotation};
+use app::model::{AppSpec, Dependency, EnvBlock, LogPolicy, Rotation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -168,14 +168,15 @@ fn depend(file: &str, specs: &mut [AppSpec], names: &BTreeMap<String, String>, f
     };
     for spec in specs.iter_mut() {
         for wanted in &mut spec.depends_on {
-            if let Some(full) = names.get(wanted) {
-                wanted.clone_from(full);
+            if let Some(full) = names.get(&wanted.app) {
+                wanted.app.clone_from(full);
             }
         }
     }
-    let needs: BTreeMap<&str, &[String]> = specs.iter().map(|spec| (spec.name.as_str(), spec.depends_on.as_slice())).collect();
+    let needs: BTreeMap<&str, &[Dependency]> =
+        specs.iter().map(|spec| (spec.name.as_str(), spec.depends_on.as_slice())).collect();
     for spec in specs.iter() {
-        for wanted in spec.depends_on.iter().filter(|wanted| !needs.contains_key(wanted.as_str())) {
+        for wanted in spec.depends_on.iter().map(|one| &one.app).filter(|wanted| !needs.contains_key(wanted.as_str())) {
             let message = format!("there is no app {wanted:?} in this file; it is waited for only if it was added otherwise");
             findings.warnings.push(finding(spec, message));
         }
@@ -186,11 +187,11 @@ fn depend(file: &str, specs: &mut [AppSpec], names: &BTreeMap<String, String>, f
 }
 
 /// Does an app depend on itself, at once or through others?
-fn reaches(needs: &BTreeMap<&str, &[String]>, start: &str) -> bool {
+fn reaches(needs: &BTreeMap<&str, &[Dependency]>, start: &str) -> bool {
     let mut seen = BTreeSet::new();
     let mut open = vec![start];
     while let Some(name) = open.pop() {
-        for next in needs.get(name).copied().unwrap_or_default() {
+        for next in needs.get(name).copied().unwrap_or_default().iter().map(|one| &one.app) {
             if next == start {
                 return true;
             }

@@ -115,7 +115,8 @@ impl Board {
         self.standing.send_replace(());
     }
 
-    /// Tells when an app comes or goes, is wanted or not, or one of its instances is in another state or has another reason.
+    /// Tells when an app comes or goes, is wanted or not, or one of its instances is in another
+    /// state, has another reason or listens on another port.
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<()> {
         self.standing.subscribe()
@@ -156,7 +157,12 @@ impl Board {
     /// Changes every instance in place: for samples.
     pub fn with_all_instances(&self, mut change: impl FnMut(&mut Instance)) {
         let mut inner = self.lock();
+        let ports = |apps: &[App]| apps.iter().flat_map(|app| &app.instances).map(|one| one.port).collect::<Vec<_>>();
+        let before = ports(&inner.apps);
         inner.apps.iter_mut().flat_map(|app| &mut app.instances).for_each(&mut change);
+        if ports(&inner.apps) != before {
+            self.standing.send_replace(());
+        }
         inner.shared = None;
     }
 

@@ -377,7 +377,7 @@ impl Engine {
             self.0.closing.store(true, Ordering::Relaxed);
         }
         let needs: Vec<(String, Vec<String>)> =
-            self.apps().iter().map(|entry| (entry.name.clone(), entry.cell.latest().depends_on.clone())).collect();
+            self.apps().iter().map(|entry| (entry.name.clone(), needed(&entry.cell.latest()))).collect();
         for together in dependencies::last_first(&needs) {
             let slots: Vec<Slot> = together.into_iter().flat_map(|name| self.all_slots(name)).collect();
             request_all(&slots, &Input::Stop(Why::plain(Cause::Shutdown)), Goal::Down).await;
@@ -398,4 +398,8 @@ impl Engine {
         event.actor = Some(by.name.clone());
         self.board().tell(event);
     }
+}
+
+fn needed(spec: &AppSpec) -> Vec<String> {
+    spec.depends_on.iter().map(|one| one.app.clone()).collect()
 }

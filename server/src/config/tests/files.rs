@@ -93,7 +93,7 @@ fn three_mistakes_are_three_messages() {
 fn several_mistakes_in_one_app() {
     let told = errors(json!([{
         "script": "", "cwd": [], "instances": [], "stop_signal": "SIGFOO", "cron_restart": "never", "env": {"A": "\u{0}"}, "watch": 3,
-        "interpreter": "", "layer": "x".repeat(201), "health": 3, "uid": [], "stop_exit_codes": 1000, "max_size": 0, "depends_on": {},
+        "interpreter": "", "layer": "x".repeat(201), "health": 3, "uid": [], "stop_exit_codes": 1000, "max_size": 0, "depends_on": {"b": 1},
     }]));
     assert_eq!(told.len(), 14, "{told:#?}");
 }
@@ -127,7 +127,7 @@ fn names_with_the_environment() {
     let specs = load_with(&apps, &options).unwrap().specs;
     assert_eq!(
         (specs.len(), specs[0].name.as_str(), specs[0].depends_on.as_slice()),
-        (1, "a-production", &["b-production".to_owned()][..])
+        (1, "a-production", &["b-production".into()][..])
     );
 }
 

@@ -2,6 +2,7 @@
 //! means, or with a text that says what is wrong with it and what would be right.
 
 pub(super) mod args;
+pub(super) mod dependency;
 pub(super) mod duration;
 pub(super) mod env;
 pub(super) mod exit_codes;

@@ -133,3 +133,23 @@ fn one_waits_for_the_other() {
     };
     assert!(last("web") < last("db"), "what is needed ended first");
 }
+
+#[test]
+fn one_waits_for_the_end_of_the_other() {
+    let apps = r#"{"apps":[
+        {"name":"web","script":"sleep","args":"600","depends_on":{"job":"completed"}},
+        {"name":"job","script":"job.sh","autorestart":false}
+    ]}"#;
+    let place = place();
+    place.write("job.sh", "until [ -e go ]; do sleep 0.05; done; exit $(cat go)\n");
+    let daemon = Daemon::serve_in(place, apps, 1);
+    assert_eq!(daemon.instance("web")["reason"], "waits for job");
+    daemon.place.write("go", "3");
+    daemon.until("it is known that it failed", || {
+        daemon.instance("web")["reason"].as_str().is_some_and(|reason| reason.contains("waits for job, which failed"))
+    });
+    assert_eq!(daemon.instance("web")["pid"].as_u64(), None);
+    daemon.place.write("go", "0");
+    daemon.done("restart job");
+    daemon.until("it runs", || daemon.status("web") == "online");
+}

@@ -197,7 +197,6 @@ fn a_kill_amid_a_reload_leaves_one_of_each() {
 #[test]
 fn a_stop_amid_a_reload_stops_both() {
     let (daemon, port) = serve("app.js", "cluster", 1);
-    let old = daemon.pid("a");
     daemon.place.write("release", "idle");
     let app = daemon.place.path().join("app.js");
     let mut reload = daemon.place.command(QD, ["reload", "a"]).spawn().unwrap();
