@@ -288,7 +288,7 @@ impl Running {
         let url = format!("http://{address}");
         let _ = std::fs::write(place.run.join("address"), &url);
         greet(&self.node.state, &url, &auth).await;
-        tokio::spawn(back_up_daily(self.node.state.clone(), self.node.engine.clone()));
+        tokio::spawn(look_after_state(self.node.state.clone(), self.node.engine.clone()));
         let mut successor = None;
         let leave = loop {
             tokio::select! {
@@ -346,16 +346,28 @@ fn hand_over(program: &Path, sockets: &Sockets) {
     }
 }
 
-/// Copies `state.db` once a day. What is due is looked at every hour, since the node may have been away when it was.
-async fn back_up_daily(state: State, engine: Engine) {
+/// Looks every hour whether `state.db` is still whole and whether it is to be copied, which it is once a day: the node may
+/// have been away when that was due.
+async fn look_after_state(state: State, engine: Engine) {
     let mut hours = tokio::time::interval(BACK_UP_LOOK);
     loop {
         hours.tick().await;
-        let state = state.clone();
-        match tokio::task::spawn_blocking(move || state.back_up(process::wall_clock())).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => engine.node_event(&format!("the daily copy of state.db could not be made: {error}")),
-            Err(error) => tracing::error!(%error, "the daily copy of state.db was not finished"),
+        let (state, engine) = (state.clone(), engine.clone());
+        let looked = tokio::task::spawn_blocking(move || {
+            let notify: Notify = {
+                let engine = engine.clone();
+                Arc::new(move |notice| engine.node_event(&notice))
+            };
+            // What the copy does not know is still known to the engine.
+            let mended = state.mend(&notify).and_then(|is_new| if is_new { state.put_apps(&engine.records()) } else { Ok(()) });
+            if let Err(error) = mended {
+                engine.node_event(&format!("state.db is damaged or cannot be read, and could not be mended: failed to {error}"));
+            } else if let Err(error) = state.back_up(process::wall_clock()) {
+                engine.node_event(&format!("the daily copy of state.db could not be made: failed to {error}"));
+            }
+        });
+        if let Err(error) = looked.await {
+            tracing::error!(%error, "state.db was not looked after to the end");
         }
     }
 }

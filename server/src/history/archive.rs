@@ -32,7 +32,7 @@ pub(super) fn make(history: &Path, state: &State) -> Result<File, Error> {
     let (state_copy, history_copy, whole) = (scratch("state.db"), scratch("history.db"), scratch("archive"));
     state.copy_to(&state_copy.0)?;
     let mut parts = vec![("state.db", &state_copy.0)];
-    match sqlite::copy(history, &history_copy.0) {
+    match sqlite::copy(history, &history_copy.0, sqlite::check) {
         Ok(()) => parts.push(("history.db", &history_copy.0)),
         Err(error) => tracing::warn!("the history is not in the backup: failed to {error}"),
     }

@@ -103,17 +103,29 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path, steps: &[&str]) 
     Ok(())
 }
 
+/// How a database is looked through for damage.
+pub(super) type Check = fn(&Connection, &Path) -> Result<(), Error>;
+
 /// Looks through the whole file for damage.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), Error> {
-    let said: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    examine(connection, path, "PRAGMA quick_check(1)")
+}
+
+/// The same, and whether each index says what its table says. It takes longer.
+pub(super) fn verify(connection: &Connection, path: &Path) -> Result<(), Error> {
+    examine(connection, path, "PRAGMA integrity_check(1)")
+}
+
+fn examine(connection: &Connection, path: &Path, pragma: &str) -> Result<(), Error> {
+    let said: String = connection.query_row(pragma, [], |row| row.get(0))?;
     if said == "ok" { Ok(()) } else { Err(Error::Damaged { path: path.into(), why: said }) }
 }
 
 /// Writes a compact copy of a database beside its final name, checks it, and only then gives it that name.
-pub(super) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+pub(super) fn copy(from: &Path, to: &Path, check: Check) -> Result<(), Error> {
     let partial = with_ending(to, ".partial");
     remove(&partial)?;
-    let made = write_copy(from, &partial);
+    let made = write_copy(from, &partial, check);
     if made.is_err() {
         let _ = remove(&partial);
         return made;
@@ -121,7 +133,7 @@ pub(super) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
     fs::rename(&partial, to).map_err(|source| Error::file(to, source))
 }
 
-fn write_copy(from: &Path, to: &Path) -> Result<(), Error> {
+fn write_copy(from: &Path, to: &Path, check: Check) -> Result<(), Error> {
     // VACUUM INTO takes an empty file, which lets us choose its mode.
     make_private(to)?;
     let target = to.to_string_lossy();
@@ -193,8 +205,22 @@ mod tests {
     fn a_copy_that_cannot_be_made_leaves_nothing() {
         let home = tempfile::tempdir().unwrap();
         std::fs::write(home.path().join("junk.db"), b"this is no database ".repeat(500)).unwrap();
-        copy(&home.path().join("junk.db"), &home.path().join("copy.db")).unwrap_err();
-        copy(&home.path().join("none.db"), &home.path().join("copy.db")).unwrap_err();
+        copy(&home.path().join("junk.db"), &home.path().join("copy.db"), check).unwrap_err();
+        copy(&home.path().join("none.db"), &home.path().join("copy.db"), check).unwrap_err();
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_index_that_does_not_say_what_its_table_says_is_damage() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("a.db");
+        let connection = open(&path, Durability::Full).unwrap();
+        let spoil = "CREATE TABLE a (x, y); CREATE INDEX i ON a (x); INSERT INTO a VALUES (1, 2);
+            PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'CREATE INDEX i ON a (y)' WHERE name = 'i'";
+        connection.execute_batch(spoil).unwrap();
+        drop(connection);
+        let connection = Connection::open(&path).unwrap();
+        check(&connection, &path).unwrap();
+        assert!(matches!(verify(&connection, &path), Err(Error::Damaged { .. })));
     }
 }

@@ -29,7 +29,7 @@ impl State {
         if copy.exists() {
             return Ok(None);
         }
-        sqlite::copy(&self.path, &copy)?;
+        sqlite::copy(&self.path, &copy, sqlite::verify)?;
         for old in daily(&folder)?.iter().rev().skip(KEPT) {
             sqlite::remove(old)?;
         }
@@ -42,32 +42,42 @@ impl State {
     /// # Errors
     /// The file cannot be written.
     pub(in crate::history) fn copy_to(&self, file: &Path) -> Result<(), Error> {
-        sqlite::copy(&self.path, file)
+        // While it is copied it must not be replaced: a connection to what it was would remove files of what it is.
+        let _held = self.lock();
+        sqlite::copy(&self.path, file, sqlite::verify)
     }
 }
 
 /// Keeps a copy of a database that is about to get a new schema.
 pub(super) fn before_migration(database: &Path, schema: u32) -> Result<(), Error> {
-    sqlite::copy(database, &folder(database)?.join(format!("state-before-schema-{}.db", schema + 1)))
+    let copy = folder(database)?.join(format!("state-before-schema-{}.db", schema + 1));
+    sqlite::copy(database, &copy, sqlite::verify)
 }
 
-/// Puts the newest good copy in the place of the database, which is away. Answers which one it was.
-pub(super) fn restore(database: &Path) -> Result<Option<PathBuf>, Error> {
+/// Puts the newest good copy in the place of the database, which is away. Answers which one it was. The copy from before a
+/// schema is not looked at: it may be of last year, and bring back tokens that were taken from somebody since.
+pub(super) fn restore(database: &Path, schema: usize) -> Result<Option<PathBuf>, Error> {
     let folder = folder(database)?;
     for backup in daily(&folder)?.into_iter().rev() {
         // A bad copy is passed over: the one before it is better than none.
-        if is_good(&backup) && sqlite::copy(&backup, database).is_ok() {
+        if is_good(&backup, schema).unwrap_or(false) && sqlite::copy(&backup, database, sqlite::verify).is_ok() {
             return Ok(Some(backup));
         }
     }
     Ok(None)
 }
 
-fn is_good(backup: &Path) -> bool {
-    Connection::open_with_flags(backup, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .map_err(Error::from)
-        .and_then(|connection| sqlite::check(&connection, backup))
-        .is_ok()
+/// Is there any daily copy?
+pub(super) fn is_any(database: &Path) -> Result<bool, Error> {
+    Ok(!daily(&folder(database)?)?.is_empty())
+}
+
+/// Is it whole, and of no schema that is newer than ours?
+fn is_good(backup: &Path, schema: usize) -> Result<bool, Error> {
+    let connection = Connection::open_with_flags(backup, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    sqlite::verify(&connection, backup)?;
+    let found = sqlite::schema(&connection)?;
+    Ok(found > 0 && found as usize <= schema)
 }
 
 /// The daily copies, oldest first: their names sort by date.

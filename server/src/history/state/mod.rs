@@ -4,6 +4,7 @@ mod access;
 mod apps;
 mod audit;
 mod backup;
+mod mend;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,9 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 pub use access::{SecretHash, SessionRecord, TokenRecord};
 pub use audit::AuditEntry;
 
-use super::error::Trouble;
-use super::sqlite::{self, Durability};
-use super::{Error, Notify, now};
+use super::{Error, Notify};
 
 const FILE: &str = "state.db";
 
@@ -82,18 +81,7 @@ impl State {
     /// The file cannot be opened or written, or a newer version wrote it.
     pub fn open(home: &Path, notify: &Notify) -> Result<Self, Error> {
         let path = home.join(FILE);
-        let connection = match open_checked(&path) {
-            Err(error) if error.trouble() == Trouble::Damaged => {
-                let aside = sqlite::set_aside(&path, "corrupt", now())?;
-                let restored = backup::restore(&path)?;
-                let instead = restored.map_or("there was no good backup, so it begins empty".to_owned(), |backup| {
-                    format!("the backup {} took its place", backup.display())
-                });
-                notify(format!("state.db was damaged ({error}) and is now {}; {instead}", aside.display()));
-                open_checked(&path)?
-            }
-            other => other?,
-        };
+        let connection = mend::open(&path, STEPS, notify)?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)), path: Arc::new(path) })
     }
 
@@ -132,18 +120,6 @@ impl State {
         // A panic in the middle of a transaction has rolled it back.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Opens the file, looks for damage, and brings its schema up to date, after a copy of it was made.
-fn open_checked(path: &Path) -> Result<Connection, Error> {
-    let mut connection = sqlite::open(path, Durability::Full)?;
-    sqlite::check(&connection, path)?;
-    let found = sqlite::schema(&connection)?;
-    if found > 0 && (found as usize) < STEPS.len() {
-        backup::before_migration(path, found)?;
-    }
-    sqlite::migrate(&mut connection, path, STEPS)?;
-    Ok(connection)
 }
 
 #[cfg(test)]

@@ -9,21 +9,21 @@ use super::*;
 use crate::history::now;
 use app::model::Time;
 
-type Notices = Arc<Mutex<Vec<String>>>;
+pub(super) type Notices = Arc<Mutex<Vec<String>>>;
 
-fn open(home: &TempDir) -> (Result<State, Error>, Notices) {
+pub(super) fn open(home: &TempDir) -> (Result<State, Error>, Notices) {
     let notices = Notices::default();
     let told = Arc::clone(&notices);
     (State::open(home.path(), &(Arc::new(move |said| told.lock().unwrap().push(said)) as Notify)), notices)
 }
 
-fn home() -> (TempDir, State) {
+pub(super) fn home() -> (TempDir, State) {
     let home = tempfile::tempdir().unwrap();
     let state = open(&home).0.unwrap();
     (home, state)
 }
 
-fn record(name: &str, wanted: bool) -> AppRecord {
+pub(super) fn record(name: &str, wanted: bool) -> AppRecord {
     AppRecord {
         name: name.into(),
         spec: AppSpec { name: name.into(), script: "a.js".into(), ..AppSpec::default() },
@@ -192,5 +192,5 @@ fn a_copy_is_made_before_the_schema_changes() {
     let copy = Connection::open(home.path().join("backup/state-before-schema-2.db")).unwrap();
     assert_eq!(copy.query_row("SELECT name FROM apps", [], |row| row.get::<_, String>(0)).unwrap(), "a");
     // It is not one of the daily ones, which come and go.
-    assert!(backup::restore(&home.path().join("elsewhere.db")).unwrap().is_none());
+    assert!(backup::restore(&home.path().join("elsewhere.db"), 1).unwrap().is_none());
 }

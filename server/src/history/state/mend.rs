@@ -1,0 +1,74 @@
+//! What is done about a `state.db` that is damaged: it is set aside, and the newest good copy takes its place.
+
+use std::fs;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::{Error, Notify, STEPS, State, backup};
+use crate::history::error::Trouble;
+use crate::history::now;
+use crate::history::sqlite::{self, Durability};
+
+impl State {
+    /// Looks whether the file is damaged, and if it is, puts the newest good copy in its place; `notify` is told. To be called
+    /// now and then. Answers whether that was done: what changed since the copy has then to be written again.
+    ///
+    /// # Errors
+    /// The file cannot be read, or nothing can be put in its place. Where there is nothing in its place, every call fails
+    /// until this one succeeds.
+    pub fn mend(&self, notify: &Notify) -> Result<bool, Error> {
+        let mut connection = self.lock();
+        let is_away = connection.path().is_none_or(str::is_empty);
+        if !is_away {
+            match look(&self.path) {
+                Err(error) if error.trouble() == Trouble::Damaged => {}
+                other => return other.map(|()| false),
+            }
+            // The old connection lets go of the files before they are moved: when it is closed it removes them by their names.
+            *connection = Connection::open_in_memory()?;
+        }
+        *connection = open(&self.path, STEPS, notify)?;
+        Ok(true)
+    }
+}
+
+/// Looks through the file with a connection of its own, which has none of it in its cache.
+fn look(path: &Path) -> Result<(), Error> {
+    sqlite::verify(&sqlite::open_to_read(path)?, path)
+}
+
+/// Opens the file, and makes it where there is none. One that is damaged is set aside and the newest good copy takes its place.
+pub(super) fn open(path: &Path, steps: &[&str], notify: &Notify) -> Result<Connection, Error> {
+    match open_checked(path, steps) {
+        Err(error) if error.trouble() == Trouble::Damaged => {
+            let aside = sqlite::set_aside(path, "corrupt", now())?;
+            let restored = backup::restore(path, steps.len())?;
+            let instead = restored.map_or("there was no good backup, so it begins empty".to_owned(), |backup| {
+                format!("the backup {} took its place", backup.display())
+            });
+            notify(format!("state.db was damaged ({error}) and is now {}; {instead}", aside.display()));
+            open_checked(path, steps)
+        }
+        other => other,
+    }
+}
+
+/// Opens the file, looks for damage, and brings its schema up to date, after a copy of it was made.
+fn open_checked(path: &Path, steps: &[&str]) -> Result<Connection, Error> {
+    // SQLite takes it for a new one.
+    if fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) && backup::is_any(path)? {
+        return Err(Error::Damaged { path: path.into(), why: "it is empty, but there are copies of it".into() });
+    }
+    let mut connection = sqlite::open(path, Durability::Full)?;
+    sqlite::verify(&connection, path)?;
+    let found = sqlite::schema(&connection)?;
+    if found > 0 && (found as usize) < steps.len() {
+        backup::before_migration(path, found)?;
+    }
+    sqlite::migrate(&mut connection, path, steps)?;
+    Ok(connection)
+}
+
+#[cfg(test)]
+mod tests;
