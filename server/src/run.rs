@@ -209,6 +209,8 @@ impl Running {
             sample_every: settings.sample_every,
             samples_kept: settings.history.raw,
             minutes_kept: settings.history.minutes,
+            quarter_hours_kept: settings.history.quarter_hours,
+            hours_kept: settings.history.hours,
             max_bytes: settings.history.max_bytes,
             ..history::Settings::default()
         };

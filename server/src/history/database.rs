@@ -1,6 +1,6 @@
 //! `history.db`, open for writing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -10,12 +10,14 @@ use app::model::{Event, Time};
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::level::{self, Level};
 use super::sample::{Sample, Series};
 use super::sqlite::{self, Durability};
-use super::{Error, documents, events, minutes, raw};
+use super::{Error, documents, events, raw, rollup};
 
 /// Schema steps, oldest first. One that was released is never changed.
-const STEPS: &[&str] = &["
+pub(super) const STEPS: &[&str] = &[
+    "
     CREATE TABLE events (
         id INTEGER PRIMARY KEY,
         time INTEGER NOT NULL,
@@ -50,7 +52,35 @@ const STEPS: &[&str] = &["
         PRIMARY KEY (series, minute)
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE documents (time INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;
-"];
+",
+    "
+    CREATE TABLE quarter_hours (
+        series INTEGER NOT NULL,
+        minute INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        first_min INTEGER NOT NULL,
+        first_max INTEGER NOT NULL,
+        first_sum INTEGER NOT NULL,
+        second_min INTEGER NOT NULL,
+        second_max INTEGER NOT NULL,
+        second_sum INTEGER NOT NULL,
+        PRIMARY KEY (series, minute)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE hours (
+        series INTEGER NOT NULL,
+        minute INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        first_min INTEGER NOT NULL,
+        first_max INTEGER NOT NULL,
+        first_sum INTEGER NOT NULL,
+        second_min INTEGER NOT NULL,
+        second_max INTEGER NOT NULL,
+        second_sum INTEGER NOT NULL,
+        PRIMARY KEY (series, minute)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE series ADD COLUMN rolled INTEGER NOT NULL DEFAULT 0;
+",
+];
 
 /// What is written in one transaction.
 #[derive(Debug, Default)]
@@ -105,6 +135,7 @@ impl Database {
         let transaction = self.connection.transaction()?;
         // Numbers that this transaction gives count only when it is done.
         let mut series = self.series.clone();
+        let mut hours = BTreeSet::new();
         for event in batch.events {
             events::write(&transaction, event)?;
         }
@@ -115,11 +146,13 @@ impl Database {
             let id = number(&transaction, &mut series, name)?;
             raw::write(&transaction, id, *minute, samples)?;
             if *minute < batch.minute
-                && let Some(summary) = minutes::sum_up(samples)
+                && let Some(summary) = level::sum_up(samples)
             {
-                minutes::write(&transaction, id, &summary)?;
+                Level::Minutes.write(&transaction, id, &summary)?;
+                hours.insert((id, rollup::hour_of(*minute)));
             }
         }
+        rollup::again(&transaction, &hours)?;
         transaction.commit()?;
         self.series = series;
         Ok(())
@@ -130,14 +163,17 @@ impl Database {
     pub(super) fn earlier(&mut self, from: i64, day: Time) -> Result<Earlier, Error> {
         let transaction = self.connection.transaction()?;
         let mut found: HashMap<Series, Vec<Sample>> = HashMap::new();
+        let mut hours = BTreeSet::new();
         for stored in last_minutes(&transaction)? {
-            if let Some(summary) = minutes::sum_up(&stored.samples) {
-                minutes::write(&transaction, stored.id, &summary)?;
+            if let Some(summary) = level::sum_up(&stored.samples) {
+                Level::Minutes.write(&transaction, stored.id, &summary)?;
+                hours.insert((stored.id, rollup::hour_of(stored.minute)));
             }
             if stored.minute >= from {
                 found.entry(stored.series).or_default().extend(stored.samples);
             }
         }
+        rollup::again(&transaction, &hours)?;
         let day = events::of_a_day(&transaction, day)?;
         transaction.commit()?;
         Ok(Earlier { samples: found.into_iter().collect(), day })

@@ -1,14 +1,19 @@
-//! The samples of an app in a span of time, from memory, from every sample and from minutes, thinned for a chart.
+//! The samples of an app in a span of time, from memory and from the database, as fine as a chart needs them.
 
 use std::time::Duration;
 
 use app::model::{AppMetrics, MetricPoint, Range, Time};
 use rusqlite::Connection;
 
-use super::sample::{Extent, MINUTE_MS, Sample, Series, Summary, fold};
+use super::Error;
+use super::level::Level;
+use super::sample::{Extent, MINUTE_MS, Sample, Summary, fold};
+use super::stored::Stored;
 use super::thin::{Frame, thin};
-use super::{Error, database, minutes, raw};
 use crate::control::Span;
+
+/// A level is coarse for less than so many of its spans: the one at the edge would matter.
+const SPANS: i64 = 100;
 
 /// What is asked, and what is known of it without the database.
 #[derive(Clone, Copy, Debug)]
@@ -24,59 +29,66 @@ impl Question<'_> {
     /// The answer, from memory alone where there is no connection.
     pub(super) fn answer(&self, connection: Option<&Connection>) -> Result<AppMetrics, Error> {
         let Span { from, to, limit } = self.span;
-        // From this minute on memory knows everything.
-        let recent_minute = self.recent.first().map_or(i64::MAX, Sample::minute);
-        let mut stored = Stored::find(connection, self.app)?;
+        let stored = Stored::find(connection, self.app)?;
         let recent_first = self.recent.iter().map(|sample| sample.time).find(|time| *time >= from.ms());
         let stored_first = stored.first_minute(from.ms().div_euclid(MINUTE_MS))?.map(|minute| minute * MINUTE_MS);
         let start = [recent_first, stored_first].into_iter().flatten().min().unwrap_or(to.ms()).max(from.ms());
-        let in_detail = (to.ms() - start) / i64::try_from(limit.max(1)).unwrap_or(i64::MAX) < MINUTE_MS;
+        let level = level_for(to.ms() - start, limit);
 
-        let end = to.ms().div_euclid(MINUTE_MS).saturating_add(1).min(recent_minute);
-        let mut points = stored.points(start.div_euclid(MINUTE_MS)..end, in_detail)?;
-        let recent = self.recent.iter().copied().map(Summary::from);
-        points.extend(if in_detail { recent.collect() } else { fold(recent, MINUTE_MS) });
+        let minutes = start.div_euclid(MINUTE_MS)..to.ms().div_euclid(MINUTE_MS).saturating_add(1);
+        let mut points = match level {
+            None => self.in_detail(&stored, minutes)?,
+            Some(level) => self.summed_up(&stored, minutes, level)?,
+        };
         // A minute that began before the span says nothing about it, but the first one that there is does.
         points.retain(|point| (from.ms()..=to.ms()).contains(&point.time));
         points.sort_by_key(|point| point.time);
 
         let every = i64::try_from(self.sample_every.as_millis()).unwrap_or(MINUTE_MS);
-        let unit = if in_detail { every.clamp(1, 1000) } else { MINUTE_MS };
+        let unit = level.map_or(every.clamp(1, 1000), Level::ms);
         let is_thin = points.len() > limit;
         let (step, points) = thin(points, Frame { from: from.ms(), to: to.ms(), limit }, unit);
-        let step = if in_detail && !is_thin { every } else { step };
+        let step = if level.is_none() && !is_thin { every } else { step };
         let points = points.iter().map(point).collect();
         Ok(AppMetrics { app: self.app.to_owned(), from, to, step_ms: step.unsigned_abs(), points })
     }
-}
 
-/// What the database has of a series.
-struct Stored<'a>(Option<(&'a Connection, i64)>);
-
-impl<'a> Stored<'a> {
-    fn find(connection: Option<&'a Connection>, app: &str) -> Result<Self, Error> {
-        let Some(connection) = connection else { return Ok(Self(None)) };
-        let id = database::find(connection, &Series::App(app.into()))?;
-        Ok(Self(id.map(|id| (connection, id))))
-    }
-
-    fn first_minute(&mut self, from: i64) -> Result<Option<i64>, Error> {
-        let Some((connection, id)) = self.0 else { return Ok(None) };
-        Ok(minutes::first(connection, id, from)?)
-    }
-
-    /// What there is of these minutes. Where every sample is wanted but gone, minutes stand in for them.
-    fn points(&mut self, span: std::ops::Range<i64>, in_detail: bool) -> Result<Vec<Summary>, Error> {
-        let Some((connection, id)) = self.0.filter(|_| !span.is_empty()) else { return Ok(Vec::new()) };
-        if !in_detail {
-            return Ok(minutes::read(connection, id, span)?);
-        }
-        let samples = raw::read(connection, id, span.clone())?;
-        let first = samples.first().map_or(span.end, Sample::minute);
-        let mut points = minutes::read(connection, id, span.start..first)?;
-        points.extend(samples.into_iter().map(Summary::from));
+    fn in_detail(&self, stored: &Stored<'_>, minutes: std::ops::Range<i64>) -> Result<Vec<Summary>, Error> {
+        let mut points = stored.samples(minutes.start..minutes.end.min(self.recent_minute()))?;
+        points.extend(self.recent.iter().copied().map(Summary::from));
         Ok(points)
     }
+
+    fn summed_up(&self, stored: &Stored<'_>, minutes: std::ops::Range<i64>, level: Level) -> Result<Vec<Summary>, Error> {
+        // From this minute on there are no spans of the level yet: they are made here.
+        let mark = if level == Level::Minutes { self.recent_minute() } else { stored.mark()? };
+        let mut points = stored.spans(level, minutes.start..minutes.end.min(mark))?;
+        let mut fine = Vec::new();
+        if mark < self.recent_minute() {
+            fine = stored.spans(Level::Minutes, mark.max(minutes.start)..minutes.end.min(self.recent_minute()))?;
+        }
+        fine.extend(self.recent.iter().filter(|sample| sample.minute() >= mark).copied().map(Summary::from));
+        points.extend(fold(fine, level.ms()));
+        Ok(points)
+    }
+
+    /// From this minute on memory knows everything.
+    fn recent_minute(&self) -> i64 {
+        self.recent.first().map_or(i64::MAX, Sample::minute)
+    }
+}
+
+/// The coarsest level that still gives the points that are asked for, or seven of eight: a point stands for a whole number of
+/// spans. None where it is every sample.
+fn level_for(length: i64, limit: usize) -> Option<Level> {
+    let step = length.checked_div(super::int(limit as u64)).unwrap_or(length);
+    let fits = |level: &&Level| {
+        let point = length.unsigned_abs().div_ceil((limit as u64).saturating_sub(1).max(1));
+        let unit = level.ms().unsigned_abs();
+        length / level.ms() >= SPANS && point.next_multiple_of(unit) - point <= point / 7
+    };
+    let [minutes, coarse @ ..] = Level::ALL;
+    (step >= MINUTE_MS).then(|| coarse.iter().rev().find(fits).copied().unwrap_or(minutes))
 }
 
 fn point(summary: &Summary) -> MetricPoint {
@@ -91,3 +103,6 @@ fn point(summary: &Summary) -> MetricPoint {
 fn range(extent: Extent, mean: f64, unit: f64) -> Range {
     Range { min: f64::from(extent.min) * unit, mean: mean * unit, max: f64::from(extent.max) * unit }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,16 +7,18 @@ mod day;
 mod documents;
 mod error;
 mod events;
+mod level;
 mod metrics;
-mod minutes;
 mod raw;
 mod readers;
 mod recent;
 mod retention;
+mod rollup;
 mod sample;
 mod sqlite;
 mod state;
 mod store;
+mod stored;
 mod thin;
 mod writer;
 
@@ -43,6 +45,10 @@ pub struct Settings {
     pub samples_kept: Duration,
     /// How long least, mean and greatest of each minute are kept.
     pub minutes_kept: Duration,
+    /// How long those of each quarter of an hour are kept.
+    pub quarter_hours_kept: Duration,
+    /// How long those of each hour are kept.
+    pub hours_kept: Duration,
     /// How long events are kept.
     pub events_kept: Duration,
     /// How long health documents are kept.
@@ -59,6 +65,8 @@ impl Default for Settings {
             sample_every: Duration::from_secs(2),
             samples_kept: DAY,
             minutes_kept: DAY * 30,
+            quarter_hours_kept: DAY * 365,
+            hours_kept: DAY * 365 * 5,
             events_kept: DAY * 90,
             documents_kept: DAY,
             max_bytes: 512 << 20,

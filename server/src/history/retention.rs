@@ -1,24 +1,43 @@
 //! What goes when it is old, or when the file is too large. A little at a time, so that writing never waits for long.
 
+use std::time::Duration;
+
 use app::model::Time;
 use rusqlite::{Connection, params};
 
+use super::level::Level;
+use super::rollup::hour_of;
 use super::sample::MINUTE_MS;
 use super::{Settings, before, int};
 
-/// Removes some of what is older than it may be, then of what is too much, and gives free pages back to the disk.
-/// To be called every minute: it removes faster than anything grows.
-pub(super) fn tidy(connection: &Connection, settings: &Settings, now: Time) -> rusqlite::Result<()> {
-    let minutes_end = before(now, settings.minutes_kept).div_euclid(MINUTE_MS);
-    remove_old(connection, Kind::Samples, before(now, settings.samples_kept).div_euclid(MINUTE_MS))?;
-    remove_old(connection, Kind::Documents, before(now, settings.documents_kept))?;
-    remove_old(connection, Kind::Events, before(now, settings.events_kept))?;
-    connection.execute("DELETE FROM minutes WHERE minute < ?1 AND series IN (SELECT id FROM series)", [minutes_end])?;
-    shrink(connection, settings.max_bytes)?;
-    connection.query_row("PRAGMA incremental_vacuum(500)", [], |_| Ok(())).or_else(|error| match error {
-        rusqlite::Error::QueryReturnedNoRows => Ok(()),
-        error => Err(error),
-    })
+/// How many rows one statement removes at most, and so for how long nothing else is written.
+const ROWS: usize = 2000;
+/// How many statements remove what is too much, in one call.
+const ROUNDS: usize = 20;
+/// How many free pages are given back to the disk in one call.
+const PAGES: u32 = 500;
+
+/// Removes some of what is older than it may be, then some of what is too much, and gives free pages back to the disk.
+/// Answers whether there may be more. To be called every minute, and again soon where there is more.
+pub(super) fn tidy(connection: &Connection, settings: &Settings, now: Time) -> rusqlite::Result<bool> {
+    let minutes_of = |age| before(now, age).div_euclid(MINUTE_MS);
+    // Whole hours, and not the one before this: what is late is summed up again from all minutes of its hour.
+    let spans_of = |age: Duration| hour_of(minutes_of(age.max(Duration::from_hours(1))));
+    let old = [
+        (Kind::Samples, minutes_of(settings.samples_kept)),
+        (Kind::Documents, before(now, settings.documents_kept)),
+        (Kind::Events, before(now, settings.events_kept)),
+        (Kind::Spans(Level::Minutes), spans_of(settings.minutes_kept)),
+        (Kind::Spans(Level::QuarterHours), spans_of(settings.quarter_hours_kept)),
+        (Kind::Spans(Level::Hours), spans_of(settings.hours_kept)),
+    ];
+    let mut is_more = false;
+    for (kind, end) in old {
+        is_more |= remove_old(connection, kind, end, true)? == ROWS;
+    }
+    is_more |= shrink(connection, settings.max_bytes)?;
+    give_back(connection)?;
+    Ok(is_more)
 }
 
 /// Bytes of the file that hold something.
@@ -28,16 +47,30 @@ pub(super) fn used_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(u64::try_from(pages * number("page_size")?).unwrap_or(0))
 }
 
-/// Removes the oldest of what is least missed until the rest fits, or there is nothing more to remove.
-fn shrink(connection: &Connection, max_bytes: u64) -> rusqlite::Result<()> {
-    for kind in [Kind::Documents, Kind::Samples, Kind::Events, Kind::Minutes] {
-        // No end without this bound, if a page that is in use is never given back.
-        for _ in 0..1000 {
-            if used_bytes(connection)? <= max_bytes || remove_old(connection, kind, i64::MAX)? == 0 {
+/// Removes the oldest of what is least missed until the rest fits, or there is nothing more to remove, or it was at it for
+/// long enough. Answers whether there may be more.
+fn shrink(connection: &Connection, max_bytes: u64) -> rusqlite::Result<bool> {
+    let [minutes, quarter_hours, hours] = Level::ALL.map(Kind::Spans);
+    let mut rounds = ROUNDS;
+    for kind in [Kind::Documents, Kind::Samples, Kind::Events, minutes, quarter_hours, hours] {
+        while used_bytes(connection)? > max_bytes {
+            if rounds == 0 {
+                return Ok(true);
+            }
+            rounds -= 1;
+            if remove_old(connection, kind, i64::MAX, false)? == 0 {
                 break;
             }
         }
     }
+    Ok(false)
+}
+
+/// A free page is given back at each row that the statement answers with, so all of them have to be asked for.
+fn give_back(connection: &Connection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({PAGES})"))?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
     Ok(())
 }
 
@@ -46,23 +79,43 @@ enum Kind {
     Documents,
     Samples,
     Events,
-    Minutes,
+    Spans(Level),
 }
 
-/// Removes the oldest rows of a kind that lie before `end`, a few of them. Answers how many.
-fn remove_old(connection: &Connection, kind: Kind, end: i64) -> rusqlite::Result<usize> {
+/// Removes the oldest rows of a kind that lie before `end`, [`ROWS`] of them at most. Answers how many. With `is_careful`,
+/// minutes stay until quarters of an hour and hours were made from them.
+fn remove_old(connection: &Connection, kind: Kind, end: i64, is_careful: bool) -> rusqlite::Result<usize> {
     let sql = match kind {
         Kind::Documents => {
-            "DELETE FROM documents WHERE time IN (SELECT time FROM documents WHERE time < ?1 ORDER BY time LIMIT ?2)"
+            "DELETE FROM documents WHERE time IN (SELECT time FROM documents WHERE time < ?1 ORDER BY time LIMIT ?2)".into()
         }
-        Kind::Events => "DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT ?2) AND time < ?1",
-        Kind::Samples => "DELETE FROM raw WHERE minute < min(?1, (SELECT min(minute) FROM raw) + ?2)",
-        Kind::Minutes => "DELETE FROM minutes WHERE minute < min(?1, (SELECT min(minute) FROM minutes) + ?2)",
+        Kind::Events => "DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT ?2) AND time < ?1".into(),
+        Kind::Samples => "DELETE FROM raw WHERE (minute, series) IN (
+                 SELECT minute, series FROM raw WHERE minute < ?1 ORDER BY minute, series LIMIT ?2)"
+            .into(),
+        Kind::Spans(level) => remove_spans(level, is_careful),
     };
-    let chunk = match kind {
-        Kind::Documents | Kind::Events => 500,
-        Kind::Samples => 60,
-        Kind::Minutes => 24 * 60,
-    };
-    connection.execute(sql, params![end, int(chunk)])
+    connection.prepare_cached(&sql)?.execute(params![end, int(ROWS as u64)])
 }
+
+/// The rows lie in the order of series, so each series is looked into by itself.
+fn remove_spans(level: Level, is_careful: bool) -> String {
+    let table = level.table();
+    let end = match level {
+        Level::Minutes if is_careful => "min(?1, series.rolled)".into(),
+        _ if is_careful => "?1".into(),
+        // Without an end the oldest day of all goes, of each series.
+        _ => {
+            let first = format!("(SELECT min(minute) FROM {table} WHERE series = series.id)");
+            format!("min(?1, (SELECT min(first) FROM (SELECT {first} AS first FROM series)) + 24 * 60)")
+        }
+    };
+    format!(
+        "DELETE FROM {table} WHERE (series, minute) IN (
+             SELECT {table}.series, {table}.minute FROM series CROSS JOIN {table}
+             ON {table}.series = series.id AND {table}.minute < {end} LIMIT ?2)"
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use super::error::Trouble;
 use super::readers::{Readers, lock};
 use super::recent::{MINUTES, Recent};
 use super::sample::MINUTE_MS;
-use super::{DAY, Error, Notify, Settings, before, now, retention, sqlite};
+use super::{DAY, Error, Notify, Settings, before, now, sqlite};
 
 /// How long events may wait to be written together.
 const EVENTS_WAIT: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ const SAMPLES_WAIT: Duration = Duration::from_secs(10);
 /// How long until something that failed is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 /// How often old rows are removed, and at most how often the file is looked through.
-const TIDY: Duration = Duration::from_secs(60);
+pub(super) const TIDY: Duration = Duration::from_secs(60);
 /// How many events wait in memory while there is no database.
 const EVENTS: usize = 4096;
 /// How many documents do.
@@ -70,8 +70,11 @@ pub(super) struct Writer {
     is_away: bool,
     /// Was it read what an earlier life left?
     has_begun: bool,
+    /// Before this one all minutes are in the database; none while it cannot be written.
+    written: Option<i64>,
     flush_at: Instant,
     retry_at: Instant,
+    chores_at: Instant,
     tidy_at: Instant,
     check_at: Instant,
 }
@@ -88,8 +91,10 @@ impl Writer {
             documents,
             is_away,
             has_begun,
+            written: None,
             flush_at: at,
             retry_at: at,
+            chores_at: at,
             tidy_at: at,
             check_at: at,
         }
@@ -99,7 +104,8 @@ impl Writer {
     pub(super) fn run(mut self, inbox: &Receiver<Message>) {
         self.open();
         loop {
-            match inbox.recv_timeout(self.flush_at.saturating_duration_since(Instant::now())) {
+            let next = self.flush_at.min(self.chores_at);
+            match inbox.recv_timeout(next.saturating_duration_since(Instant::now())) {
                 Ok(Message::Close(done)) => {
                     self.close();
                     // Whoever asked may have stopped waiting.
@@ -112,6 +118,8 @@ impl Writer {
             }
             if Instant::now() >= self.flush_at {
                 self.flush();
+            } else if Instant::now() >= self.chores_at {
+                self.chores();
             }
         }
     }
@@ -139,7 +147,7 @@ impl Writer {
         self.flush_at = Instant::now() + SAMPLES_WAIT;
         let minute = lock(&self.shared.recent).minute();
         self.write(minute);
-        self.tidy();
+        self.chores();
         self.bound();
     }
 
@@ -153,6 +161,7 @@ impl Writer {
     }
 
     fn write(&mut self, minute: i64) {
+        self.written = None;
         if self.database.as_ref().is_some_and(|database| !database.is_in_place(&self.shared.path)) {
             self.tell("history.db was removed or replaced while it was in use; what was in it is gone, a new one is made".into());
             self.database = None;
@@ -168,6 +177,7 @@ impl Writer {
         let batch = Batch { events: &self.events, documents: &self.documents, samples: &samples, minute };
         match database.write(&batch) {
             Ok(()) => {
+                self.written = Some(minute);
                 self.events.clear();
                 self.documents.clear();
                 lock(&self.shared.recent).unwritten.retain(|one| *one >= minute);
@@ -269,15 +279,6 @@ impl Writer {
         }
     }
 
-    fn tidy(&mut self) {
-        let Some(database) = self.database.as_ref().filter(|_| Instant::now() >= self.tidy_at) else { return };
-        self.tidy_at = Instant::now() + TIDY;
-        if let Err(error) = retention::tidy(&database.connection, &self.shared.settings, now()) {
-            self.failed(&error.into());
-        }
-        self.measure();
-    }
-
     /// While nothing can be written, the oldest goes.
     fn bound(&mut self) {
         let events = self.events.len().saturating_sub(EVENTS);
@@ -297,5 +298,6 @@ impl Writer {
     }
 }
 
+mod chores;
 #[cfg(test)]
 mod tests;

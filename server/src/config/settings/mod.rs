@@ -17,6 +17,8 @@
 //! [history]
 //! raw = "24h"
 //! minutes = "30d"
+//! quarter_hours = "365d"
+//! hours = "1825d"
 //! max_size = "512M"
 //!
 //! [control]
@@ -87,6 +89,10 @@ pub struct History {
     pub raw: Duration,
     /// `minutes`: how long minutes are kept.
     pub minutes: Duration,
+    /// `quarter_hours`: how long quarters of an hour are kept.
+    pub quarter_hours: Duration,
+    /// `hours`: how long hours are kept.
+    pub hours: Duration,
     /// `max_size`: size of the database in bytes at which the oldest goes, whatever its age.
     pub max_bytes: u64,
 }
@@ -130,7 +136,8 @@ impl Default for Logs {
 
 impl Default for History {
     fn default() -> Self {
-        Self { raw: Duration::from_hours(24), minutes: Duration::from_hours(30 * 24), max_bytes: 512 << 20 }
+        let days = |days: u64| Duration::from_hours(days * 24);
+        Self { raw: days(1), minutes: days(30), quarter_hours: days(365), hours: days(5 * 365), max_bytes: 512 << 20 }
     }
 }
 
@@ -177,6 +184,8 @@ impl Settings {
         table.read("logs.min_free", &mut settings.logs.min_free_bytes, size::bytes);
         table.read("history.raw", &mut settings.history.raw, duration::positive);
         table.read("history.minutes", &mut settings.history.minutes, duration::positive);
+        table.read("history.quarter_hours", &mut settings.history.quarter_hours, duration::positive);
+        table.read("history.hours", &mut settings.history.hours, duration::positive);
         table.read("history.max_size", &mut settings.history.max_bytes, size::positive);
         table.read("control.burst", &mut settings.control.burst, number::at_least_one);
         table.read("control.per_minute", &mut settings.control.per_minute, number::at_least_one);
@@ -229,6 +238,8 @@ mod tests {
             [history]
             raw = "1h"
             minutes = "7d"
+            quarter_hours = "90d"
+            hours = "720d"
             max_size = "1G"
             [control]
             burst = 3
@@ -246,7 +257,13 @@ mod tests {
                 total_max_bytes: 2 << 30,
                 min_free_bytes: 0,
             },
-            history: History { raw: Duration::from_hours(1), minutes: Duration::from_hours(7 * 24), max_bytes: 1 << 30 },
+            history: History {
+                raw: Duration::from_hours(1),
+                minutes: Duration::from_hours(7 * 24),
+                quarter_hours: Duration::from_hours(90 * 24),
+                hours: Duration::from_hours(720 * 24),
+                max_bytes: 1 << 30,
+            },
             control: Control { burst: 3, per_minute: 4 },
             stream: Stream { max_clients: 5 },
         };

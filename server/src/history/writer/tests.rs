@@ -7,7 +7,10 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 
 use super::*;
-use crate::history::{AppSample, HostSample, Tick, database};
+use crate::history::retention;
+
+mod chores;
+mod size;
 
 struct Bench {
     writer: Writer,
@@ -17,7 +20,10 @@ struct Bench {
 
 impl Bench {
     fn new(settings: Settings) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::open(tempfile::tempdir().unwrap(), settings)
+    }
+
+    fn open(folder: TempDir, settings: Settings) -> Self {
         let path = folder.path().join("history.db");
         let (told, notices) = channel();
         let told = Mutex::new(told);
@@ -193,7 +199,7 @@ fn what_is_old_goes_and_the_file_stays_below_its_limit() {
     assert_eq!(bench.stored().last(), Some(&320), "the newest is kept");
     assert_eq!(bench.said(), [] as [String; 0]);
 
-    let old = "INSERT INTO series VALUES (1, 0, 'a');
+    let old = "INSERT INTO series VALUES (1, 0, 'a', 60);
         INSERT INTO raw VALUES (1, 1, x'00'); INSERT INTO minutes VALUES (1, 1, 1, 1, 1, 1, 1, 1, 1)";
     bench.connection().execute_batch(old).unwrap();
     bench.writer.tidy_at = Instant::now();
@@ -202,30 +208,4 @@ fn what_is_old_goes_and_the_file_stays_below_its_limit() {
         bench.connection().query_row(&format!("SELECT count(*) FROM {table} WHERE minute = 1"), [], |row| row.get::<_, i64>(0))
     };
     assert_eq!((count("raw").unwrap(), count("minutes").unwrap()), (0, 0));
-}
-
-#[test]
-fn a_day_of_ten_apps_is_small() {
-    let mut bench = Bench::new(Settings::default());
-    let start = now().ms() / 60_000 * 60_000 - 7_200_000;
-    let wave = |n: i64, app: i64| ((n * 37 + app * 11) % 200) as f32 / 10.0;
-    for n in 0..3600 {
-        let apps = (0..10).map(|app| AppSample {
-            app: format!("app-{app}").into(),
-            cpu_percent: wave(n, app),
-            memory_bytes: (80 << 20) + (((n * 7 + app) % 100) as u64) * 8192,
-        });
-        let tick = Tick { time: Time(start + n * 2000 + n % 3), apps: apps.collect(), host: HostSample::default() };
-        lock(&bench.writer.shared.recent).add_tick(&tick);
-        if n % 5 == 4 {
-            bench.writer.flush();
-        }
-    }
-    bench.writer.write(i64::MAX);
-    let bytes = retention::used_bytes(bench.connection()).unwrap();
-    let values = 3600 * 10 * 2;
-    assert!(bytes / values < 6, "{bytes} bytes are {:.1} for each value", bytes as f64 / values as f64);
-    let id = database::find(bench.connection(), &crate::history::sample::Series::App("app-3".into())).unwrap().unwrap();
-    let minutes = crate::history::minutes::read(bench.connection(), id, 0..i64::MAX).unwrap();
-    assert_eq!((minutes.len(), minutes.iter().map(|minute| minute.count).sum::<u32>()), (120, 3600));
 }
