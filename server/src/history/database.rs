@@ -106,23 +106,22 @@ pub(super) struct Database {
     series: HashMap<Series, i64>,
     /// Device and number of the file, to see when it is replaced or removed.
     file: (u64, u64),
+    /// Did whoever wrote it last not close it? Then it is to be looked through, which takes long where it is large.
+    pub(super) was_cut_off: bool,
 }
 
 impl Database {
     /// Opens the file and makes it where there is none.
     pub(super) fn open(path: &Path, max_bytes: u64) -> Result<Self, Error> {
-        // SQLite removes the `-wal` at an orderly end: where it is left, the end was none, and the file is looked through.
+        // SQLite removes the `-wal` at an orderly end: where it is left, the end was none.
         let was_cut_off = fs::metadata(sqlite::with_ending(path, "-wal")).is_ok_and(|wal| wal.len() > 0);
         let mut connection = sqlite::open(path, Durability::Normal)?;
-        if was_cut_off {
-            sqlite::check(&connection, path)?;
-        }
         sqlite::migrate(&mut connection, path, STEPS)?;
         // What is too much is removed every minute; this is the hard end, should that not be enough.
         let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
         connection.pragma_update(None, "max_page_count", super::int(max_bytes + max_bytes / 4) / page)?;
         let file = identity(path).ok_or_else(|| Error::Away(format!("{} is not there", path.display())))?;
-        Ok(Self { connection, series: HashMap::new(), file })
+        Ok(Self { connection, series: HashMap::new(), file, was_cut_off })
     }
 
     /// Is the file that is open still the one with that name?

@@ -1,5 +1,5 @@
 //! What the writer does when everything else is written: sums up hours that are over, and removes what is old. Both a little
-//! at a time, with a pause in which it writes what came meanwhile.
+//! at a time, with a pause in which it writes what came meanwhile. And after a crash it looks for damage.
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,10 @@ const PAUSE: Duration = Duration::from_millis(100);
 impl Writer {
     /// Does some of what is to be done.
     pub(super) fn chores(&mut self) {
+        if self.database.as_mut().is_some_and(|database| std::mem::take(&mut database.was_cut_off)) {
+            // Not when it is opened: who starts asks it for the last event, and waits for the answer.
+            self.check();
+        }
         let is_more = self.roll_up() | self.tidy();
         self.chores_at = Instant::now() + if is_more { PAUSE } else { TIDY };
     }

@@ -94,3 +94,28 @@ fn while_nothing_can_be_written_no_hour_is_made() {
     bench.writer.flush();
     assert_eq!((1..=3).map(|series| spans(&bench, series, Level::Hours)).collect::<Vec<_>>(), [1, 1, 1]);
 }
+
+#[test]
+fn a_file_that_was_not_closed_is_read_at_once_and_looked_through_later() {
+    let from = Bench::open(of_the_first_version(2), Settings::default());
+    let folder = tempfile::tempdir().unwrap();
+    from.connection().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    from.connection().execute("INSERT INTO events VALUES (7, 1, 'node', NULL, NULL, '{}')", []).unwrap();
+    for name in ["history.db", "history.db-wal"] {
+        fs::copy(from.folder.path().join(name), folder.path().join(name)).unwrap();
+    }
+    // The pages at the end hold minutes of the last series, which nobody asks for at the start.
+    let path = folder.path().join("history.db");
+    let mut bytes = fs::read(&path).unwrap();
+    let end = bytes.len();
+    bytes[end - 8 * 4096..].fill(0xa5);
+    fs::write(&path, bytes).unwrap();
+
+    let mut bench = Bench::open(folder, Settings::default());
+    assert_eq!(bench.stored(), [7]);
+    assert_eq!(bench.said(), [] as [String; 0]);
+    bench.writer.chores();
+    let said = bench.said();
+    assert!(said.len() == 1 && said[0].contains("history.db could not be used"), "{said:?}");
+    assert_eq!(bench.stored(), [] as [u64; 0]);
+}
