@@ -1,7 +1,7 @@
 //! What is wired to what.
 
 use std::ffi::OsString;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd};
@@ -9,7 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use app::model::{AppRecord, Node};
 use tokio::signal::unix::{SignalKind, signal};
@@ -111,8 +111,22 @@ impl Sockets {
 fn listen(options: &ServeOptions, settings: &Settings) -> Result<TcpListener, Failure> {
     let told = options.listen.as_deref().map(config::settings::address).transpose();
     let address = told.map_err(|error| Failure::Usage(format!("--listen: {error}")))?.unwrap_or(settings.listen);
-    TcpListener::bind(address)
+    patiently(|| TcpListener::bind(address), |error| error.kind() == io::ErrorKind::AddrInUse)
         .map_err(|error| failed(&format!("{address} cannot be listened on; choose another one with --listen"), &error))
+}
+
+/// Tries again for a while what somebody else holds. A process that an earlier `qd` was just starting when it was killed has
+/// copies of all its files until it is another program (clone(2), `FD_CLOEXEC`).
+fn patiently<T, E>(attempt: impl Fn() -> Result<T, E>, is_held: impl Fn(&E) -> bool) -> Result<T, E> {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    const PAUSE: Duration = Duration::from_millis(10);
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match attempt() {
+            Err(error) if is_held(&error) && Instant::now() < end => std::thread::sleep(PAUSE),
+            done => return done,
+        }
+    }
 }
 
 /// The home folder, which is ours alone while this lives.
@@ -131,12 +145,10 @@ impl Place {
         let path = run.join("lock");
         let lock = OpenOptions::new().create(true).truncate(false).write(true).read(true).open(&path);
         let lock = lock.map_err(|error| failed(&format!("{} cannot be opened", path.display()), &error))?;
-        if let Err(error) = lock.try_lock() {
+        if let Err(error) = patiently(|| lock.try_lock(), |error| matches!(error, TryLockError::WouldBlock)) {
             let why = match error {
-                std::fs::TryLockError::WouldBlock => {
-                    "another qd runs on it; end that one with `qd kill`, or name another --home".into()
-                }
-                std::fs::TryLockError::Error(error) => error.to_string(),
+                TryLockError::WouldBlock => "another qd runs on it; end that one with `qd kill`, or name another --home".into(),
+                TryLockError::Error(error) => error.to_string(),
             };
             return Err(Failure::Failed(format!("the home {} cannot be used: {why}", home.display())));
         }

@@ -39,12 +39,14 @@ impl Daemon {
     fn begin(&mut self) {
         let words = ["serve", "ecosystem.config.json", "--listen", "127.0.0.1:0"];
         let mut command = self.place.command(QD, words);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let said = self.place.path().join("said");
+        let stderr = std::fs::File::create(&said).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();
         stdout.read_line(&mut first).unwrap();
         self.foreground = Some((child, stdout));
-        assert!(first.contains("http://127.0.0.1:"), "{first}");
+        assert!(first.contains("http://127.0.0.1:"), "{first}{}", std::fs::read_to_string(said).unwrap());
     }
 
     /// SIGKILL, which nobody can prepare for. Its apps are left to themselves.

@@ -1,6 +1,7 @@
 //! Real processes under the real binary: what holds whatever dies.
 
 mod adoption;
+mod chaos;
 mod policy;
 mod ready;
 mod reload;
