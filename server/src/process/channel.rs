@@ -204,6 +204,7 @@ impl Outgoing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::io::Write;
 
     #[tokio::test]
@@ -248,5 +249,62 @@ mod tests {
         });
         assert_eq!(ours.word().await.unwrap(), Word::Ready);
         worker.join().unwrap();
+    }
+
+    fn heard(bytes: &[u8], cuts: &[usize]) -> Vec<Word> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (mut ours, [theirs, held]) = channel().unwrap();
+            drop(held);
+            let theirs = std::os::unix::net::UnixStream::from(theirs);
+            let (mut words, mut at) = (Vec::new(), 0);
+            for cut in cuts.iter().copied().chain([bytes.len()]) {
+                let cut = cut.clamp(at, bytes.len());
+                (&theirs).write_all(&bytes[at..cut]).unwrap();
+                at = cut;
+                // Reads what is there, and gives up when it would wait.
+                while let Some(word) =
+                    tokio::select! { biased; word = ours.word() => word.ok(), () = std::future::ready(()) => None }
+                {
+                    words.push(word);
+                }
+            }
+            drop(theirs);
+            while let Ok(word) = ours.word().await {
+                words.push(word);
+            }
+            words
+        })
+    }
+
+    fn piece() -> impl Strategy<Value = Vec<u8>> {
+        let known = [
+            &b"\"ready\"\n"[..],
+            b"\n",
+            b"{\"cmd\":\"NODE_CLUSTER\",\"act\":\"close\",\"key\":\"k\",\"seq\":4}\n",
+            b"{\"cmd\":\"NODE_HANDLE_ACK\"}\n",
+            b"{\"cmd\":\"NODE_HANDLE_NACK\"}\n",
+            b"{\"cmd\":\"NODE_",
+        ];
+        let junk = prop::collection::vec(any::<u8>(), 0..40);
+        prop_oneof![3 => prop::sample::select(known.map(<[u8]>::to_vec).to_vec()), 1 => junk, 1 => Just(vec![b'x'; LONGEST + 9])]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+        #[test]
+        fn any_bytes_are_heard_the_same_however_they_are_cut(
+            pieces in prop::collection::vec(piece(), 0..6),
+            cuts in prop::collection::vec(0..400_usize, 0..6),
+        ) {
+            let bytes = pieces.concat();
+            let mut cuts = cuts;
+            cuts.sort_unstable();
+            let words = heard(&bytes, &cuts);
+            let lines = bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+            let ready = lines.filter(|line| line.trim_ascii() == b"\"ready\"").count();
+            prop_assert_eq!(words.iter().filter(|word| **word == Word::Ready).count(), ready);
+            prop_assert_eq!(words, heard(&bytes, &[]));
+        }
     }
 }
