@@ -225,7 +225,9 @@ impl Dashboard {
                 if ends(&event) {
                     row.failures.push(event.time);
                 }
-                if let Some(cell) = row.trend.day.last_mut() {
+                // A new process that failed beside the old one took nothing down.
+                let goes_on = event.kind == EventKind::SpawnFailed && event.cause == Cause::NotReady;
+                if let Some(cell) = row.trend.day.last_mut().filter(|_| !goes_on) {
                     *cell =
                         if event.kind == EventKind::Exit && *cell != DayCell::Down { DayCell::Restarted } else { DayCell::Down };
                 }
@@ -269,8 +271,8 @@ fn update(row: &mut Row, part: &Component, last: Time, now: Time, again: bool) {
     };
     if now.0 / CELL_MS > last.0 / CELL_MS {
         push(&mut row.trend.day, cell, Overview::DAY_CELLS);
-    } else if cell == DayCell::Down
-        && let Some(current) = row.trend.day.last_mut()
+    } else if let Some(current) = row.trend.day.last_mut()
+        && (cell == DayCell::Down || *current == DayCell::Unknown)
     {
         *current = cell;
     }

@@ -82,6 +82,9 @@ pub enum Refusal {
         /// What is wrong with it.
         why: String,
     },
+    /// Everything is being stopped.
+    #[error("qd is going down; ask again when it is back")]
+    Closing,
     /// The engine is away.
     #[error("The engine does not answer; look at the log of qd, then restart it")]
     Away,

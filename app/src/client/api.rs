@@ -122,6 +122,9 @@ async fn events(name: &str) -> Result<Vec<Event>, String> {
     get::<EventList>(&path).await.map(|list| list.events)
 }
 
+/// So many lines are taken at once while a log is followed.
+const LINES_SINCE: usize = 500;
+
 /// The latest lines of an app, or those around a moment.
 pub(super) async fn logs(name: &str, at: Option<Time>) -> Result<LogPage, String> {
     let part =
@@ -132,7 +135,9 @@ pub(super) async fn logs(name: &str, at: Option<Time>) -> Result<LogPage, String
     Ok(LogPage { lines: [before.lines, after.lines].concat(), before: before.before, after: after.after })
 }
 
-/// What an app wrote since.
-pub(super) async fn logs_since(name: &str, cursor: &str) -> Result<LogPage, String> {
-    get(&of_app(name, &["/logs?limit=500&after=", &encode(cursor)].concat())).await
+/// What an app wrote since; none if that is more than can be followed.
+pub(super) async fn logs_since(name: &str, cursor: &str) -> Result<Option<LogPage>, String> {
+    let query = ["/logs?limit=", &LINES_SINCE.to_string(), "&after=", &encode(cursor)].concat();
+    let page: LogPage = get(&of_app(name, &query)).await?;
+    Ok(Some(page).filter(|page| page.lines.len() < LINES_SINCE))
 }

@@ -52,9 +52,15 @@ pub(crate) fn follow_log(ui: Ui, name: String, log: RwSignal<LogView>) {
         let name = name.clone();
         spawn_local(async move {
             let cursor = log.with_untracked(|log| log.page.as_ref().ok().and_then(|page| page.after.clone()));
-            let news = match &cursor {
+            let since = match &cursor {
                 Some(cursor) => logs_since(&name, cursor).await,
-                None => logs(&name, None).await,
+                None => Ok(None),
+            };
+            // Of an app that writes faster than one can read, the end is what matters.
+            let (news, more) = match since {
+                Ok(Some(page)) => (Ok(page), true),
+                Ok(None) => (logs(&name, None).await, false),
+                Err(error) => (Err(error), true),
             };
             // The page may have been left, or a moment chosen, while the answer was on its way.
             let still = log.try_with_untracked(|log| {
@@ -65,8 +71,8 @@ pub(crate) fn follow_log(ui: Ui, name: String, log: RwSignal<LogView>) {
                 return;
             }
             match news {
-                Ok(news) if cursor.is_some() && (news.lines.is_empty() || news.after == cursor) => {}
-                news => log.update(|log| append(log, news, cursor.is_some())),
+                Ok(news) if more && (news.lines.is_empty() || news.after == cursor) => {}
+                news => log.update(|log| append(log, news, more)),
             }
             asking.try_set_value(false);
         });

@@ -13,14 +13,15 @@ use crate::control::{Done, Refusal};
 
 /// Starts, stops, restarts or reloads a component, and answers when it is done.
 ///
-/// A client that goes away does not cut it short. A component is an app by its exact name.
+/// A client that goes away does not cut it short. A component is an app by its exact name, or one of its instances
+/// as `NAME:INDEX`.
 #[utoipa::path(
     post,
     path = "/api/control/{action}/{component}",
     tag = "control",
     params(
         ("action" = Action, Path, description = "What is to be done"),
-        ("component" = String, Path, description = "Name of an app"),
+        ("component" = String, Path, description = "Name of an app, or `NAME:INDEX` of an instance"),
     ),
     responses(
         (status = 200, description = "It is done", body = ControlAnswer),

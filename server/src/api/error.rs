@@ -150,6 +150,7 @@ impl From<Refusal> for ApiError {
             Refusal::Conflict(_) => Self::new(StatusCode::CONFLICT, "conflict", told),
             Refusal::Failed(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", told),
             Refusal::BadField { field, why } => Self::bad_field(field, why),
+            Refusal::Closing => Self::new(StatusCode::SERVICE_UNAVAILABLE, "closing", told),
             Refusal::Away => Self::new(StatusCode::SERVICE_UNAVAILABLE, "away", told),
         }
     }

@@ -9,6 +9,7 @@ use futures_util::stream::{self, StreamExt};
 use super::apply::{self, Existing};
 use super::context::{Called, Context};
 use super::failure::complain;
+use super::select::components;
 use super::{Failure, format, ls};
 use crate::config;
 
@@ -37,8 +38,9 @@ pub(super) struct Renewal {
 
 /// Stops apps.
 pub(super) async fn stop(targets: Targets, context: &Context) -> Result<(), Failure> {
-    let names = named(context, &targets.words).await?;
-    act(context, Action::Stop, names).await?;
+    let (files, mut words): (Vec<_>, Vec<_>) = targets.words.into_iter().partition(|word| is_file(word));
+    words.extend(named(context, &files).await?);
+    act(context, Action::Stop, components(&context.apps().await?, &words)?).await?;
     table(context).await
 }
 
@@ -50,11 +52,11 @@ impl Renewal {
             let loaded = apply::load(Path::new(file), &self.choice, context)?;
             apply::apply(context, loaded, Existing::Renew(action)).await?;
         }
-        let apps = context.selected(&words).await?;
         if self.update_env {
+            let apps = context.selected(&words).await?;
             apply::update_environment(context, &apps, action).await?;
         } else {
-            act(context, action, apps.into_iter().map(|app| app.name)).await?;
+            act(context, action, components(&context.apps().await?, &words)?).await?;
         }
         table(context).await
     }

@@ -14,6 +14,9 @@ use super::{Failure, format};
 use crate::config::{self, LoadOptions, Loaded};
 use crate::control::Applied;
 
+/// Bytes of definitions that are handed in at once; the daemon takes twice as many.
+const BATCH: usize = 512 << 10;
+
 /// Which part of an ecosystem file.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct Choice {
@@ -90,9 +93,30 @@ pub(super) async fn post(context: &Context, apps: &[AppSpec]) -> Result<Vec<Outc
     send(context, &Request { apps, update_env: false, later: false }).await
 }
 
+/// As many requests as it takes: each definition brings the environment of this shell along.
 async fn send(context: &Context, request: &Request<'_>) -> Result<Vec<Outcome>, Failure> {
-    let answer: Answer = context.client.post("/api/apps", request).await?;
-    Ok(answer.applied)
+    let mut applied = Vec::new();
+    for apps in batches(request.apps) {
+        let answer: Answer = context.client.post("/api/apps", &Request { apps, ..*request }).await?;
+        applied.extend(answer.applied);
+    }
+    Ok(applied)
+}
+
+/// Parts of the list that are small enough for a request each.
+fn batches(apps: &[AppSpec]) -> Vec<&[AppSpec]> {
+    let (mut batches, mut rest) = (Vec::new(), apps);
+    while !rest.is_empty() {
+        let size = |spec: &AppSpec| serde_json::to_vec(spec).map_or(0, |text| text.len());
+        let sums = rest.iter().scan(0, |sum, spec| {
+            *sum += size(spec);
+            Some(*sum)
+        });
+        let (batch, others) = rest.split_at(sums.take_while(|sum| *sum <= BATCH).count().max(1));
+        batches.push(batch);
+        rest = others;
+    }
+    batches
 }
 
 async fn hand_in(context: &Context, loaded: Loaded, update_env: bool, existing: Existing) -> Result<(), Failure> {
@@ -160,4 +184,19 @@ pub(super) async fn start_known(context: &Context, apps: Vec<App>) -> Result<(),
         context.screen.say(&format!("{}: runs already{}", format::plain(&app.name), pid.unwrap_or_default()))?;
     }
     act(context, Action::Start, resting.into_iter().map(|app| app.name)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_request_is_too_large() {
+        let app = |size: usize| AppSpec { script: "x".repeat(size), ..AppSpec::default() };
+        let sizes = |apps: &[AppSpec]| batches(apps).iter().map(|batch| batch.len()).collect::<Vec<_>>();
+        assert!(sizes(&[]).is_empty());
+        assert_eq!(sizes(&[app(10), app(10)]), [2]);
+        assert_eq!(sizes(&[app(BATCH * 2 / 3), app(BATCH * 2 / 3), app(10)]), [1, 2]);
+        assert_eq!(sizes(&[app(BATCH * 2), app(10)]), [1, 1]);
+    }
 }

@@ -16,6 +16,7 @@ use super::flush::Flush;
 use super::id::Numbers;
 use super::logs::Logs;
 use super::ls::Ls;
+use super::monit;
 use super::save::Save;
 use super::scale::Scale;
 use super::screen::Screen;
@@ -77,6 +78,8 @@ enum Command {
     /// Show every app in a table
     #[command(visible_aliases = ["list", "status", "ps"], alias = "l")]
     Ls(Ls),
+    /// Show the table and what happened lately, live
+    Monit,
     /// Show all that is known of an app
     #[command(visible_aliases = ["show", "info"], alias = "desc")]
     Describe(Describe),
@@ -170,6 +173,7 @@ impl Command {
             Self::Scale(words) => words.run(context).await,
             Self::Reset(targets) => flush::reset(targets, context).await,
             Self::Ls(words) => words.run(context).await,
+            Self::Monit => monit::monit(context).await,
             Self::Describe(words) => words.run(context).await,
             Self::Jlist => jlist::jlist(context).await,
             Self::Prettylist => jlist::prettylist(context).await,

@@ -4,6 +4,8 @@ use app::format::decimal;
 pub(super) use app::format::{size, span};
 use app::model::{App, Exit, State, Time};
 
+use crate::config;
+
 /// A span in its greatest unit, for tables: `2d`, `3m`.
 pub(super) fn short_span(ms: u64) -> String {
     let seconds = ms / 1000;
@@ -42,6 +44,7 @@ pub(super) fn trouble(app: &App, now: Time) -> Option<String> {
             let next = retry.map(|time| format!(", and is started again in {}", span(time.since(now)))).unwrap_or_default();
             Some(format!("{name} is down{next}{}.", because()))
         }
+        State::Starting if app.reason.is_some() => Some(format!("{name} is not started yet{}.", because())),
         _ if app.changed => Some(format!("{name} has a changed definition, which counts from its next start.")),
         _ => None,
     }
@@ -49,7 +52,7 @@ pub(super) fn trouble(app: &App, now: Time) -> Option<String> {
 
 /// Text of others, fit for a terminal: no control characters, so nothing that moves, colours or breaks a line.
 pub(super) fn plain(text: &str) -> String {
-    text.chars().filter(|c| *c == '\t' || !c.is_control()).collect()
+    text.chars().filter(|c| *c == '\t' || !(c.is_control() || config::is_direction(*c))).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::Failure;
 use super::context::Context;
 use super::describe::exec_mode;
+use crate::config;
 
 /// Prints the list on one line.
 pub(super) async fn jlist(context: &Context) -> Result<(), Failure> {
@@ -156,7 +157,7 @@ fn environment(Definition { spec, .. }: &Definition, instance: &Instance) -> Env
 
 fn exec_path(cwd: &str, script: &str) -> String {
     // A word to be looked up in PATH stays as it is.
-    if script.contains('/') { Path::new(cwd).join(script).display().to_string() } else { script.to_owned() }
+    if script.contains('/') { config::normal_path(&Path::new(cwd).join(script)).display().to_string() } else { script.to_owned() }
 }
 
 fn log_path(file: Option<&String>, told: &LogFile) -> String {
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_path_only_where_one_was_told() {
-        assert_eq!(exec_path("/srv", "./a.js"), "/srv/./a.js");
+        assert_eq!(exec_path("/srv", "./a.js"), "/srv/a.js");
         assert_eq!(exec_path("/srv", "/a.js"), "/a.js");
         assert_eq!(exec_path("/srv", "npm"), "npm");
     }

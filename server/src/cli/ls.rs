@@ -67,6 +67,8 @@ fn columns(layered: bool) -> Vec<Column> {
 
 fn row(app: &App, instance: &Instance, now: Time, layered: bool) -> Vec<Cell> {
     let runs = instance.pid.is_some();
+    // A process of this moment has no figures yet.
+    let measured = runs && instance.memory_bytes > 0;
     let figure = |text: Option<String>| text.map_or_else(|| Cell::toned(Tone::Quiet, "–"), Cell::new);
     let (tone, state) = state(instance.state);
     let mut cells = vec![
@@ -75,8 +77,8 @@ fn row(app: &App, instance: &Instance, now: Time, layered: bool) -> Vec<Cell> {
         Cell::toned(tone, state),
         figure(instance.started_at.filter(|_| runs).map(|started| format::short_span(now.since(started)))),
         Cell::new(instance.restarts.to_string()),
-        figure(runs.then(|| format::percent(instance.cpu_percent))),
-        figure(runs.then(|| format::size(instance.memory_bytes))),
+        figure(measured.then(|| format::percent(instance.cpu_percent))),
+        figure(measured.then(|| format::size(instance.memory_bytes))),
         figure(instance.pid.map(|pid| pid.to_string())),
         figure(instance.port.map(|port| port.to_string())),
     ];

@@ -21,6 +21,7 @@ mod kill;
 mod login_link;
 mod logs;
 mod ls;
+mod monit;
 mod ping;
 mod resurrect;
 #[cfg(test)]

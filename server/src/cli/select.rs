@@ -23,6 +23,34 @@ pub(super) fn select<'a>(apps: &'a [App], words: &[String]) -> Result<Vec<&'a Ap
     Ok(apps.iter().zip(chosen).filter(|(_, chosen)| *chosen).map(|(app, _)| app).collect())
 }
 
+/// What these words mean, as [`select`], but the id of one instance of several means that one alone, as `NAME:INDEX`.
+///
+/// # Errors
+/// The same.
+pub(super) fn components(apps: &[App], words: &[String]) -> Result<Vec<String>, Failure> {
+    let (one, others): (Vec<_>, Vec<_>) =
+        words.iter().map(|word| (instance(apps, word), word)).partition(|(one, _)| one.is_some());
+    let others: Vec<String> = others.into_iter().map(|(_, word)| word.clone()).collect();
+    let mut names: Vec<String> = select(apps, &others)?.into_iter().map(|app| app.name.clone()).collect();
+    for (app, index) in one.into_iter().filter_map(|(one, _)| one) {
+        let name = format!("{}:{index}", app.name);
+        if !names.contains(&app.name) && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// The instance that a word means and none of its siblings.
+pub(super) fn instance<'a>(apps: &'a [App], word: &str) -> Option<(&'a App, u32)> {
+    let id: u32 = word.parse().ok()?;
+    if apps.iter().any(|app| app.name == word || app.namespace == word) {
+        return None;
+    }
+    let app = apps.iter().find(|app| app.instances.len() > 1 && app.instances.iter().any(|one| one.pm_id == id))?;
+    app.instances.iter().find(|one| one.pm_id == id).map(|one| (app, one.index))
+}
+
 /// Does this word mean an app that is known?
 pub(super) fn is_known(apps: &[App], word: &str) -> bool {
     word == "all" || meant(apps, word).is_ok_and(|mut found| found.next().is_some())
@@ -75,6 +103,23 @@ mod tests {
         apps[2].namespace = "shop".into();
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         Ok(select(&apps, &words)?.iter().map(|app| app.name.clone()).collect())
+    }
+
+    #[test]
+    fn an_id_means_one_instance_of_several() {
+        let mut apps = vec![app("web", 0), app("job", 2), app("5", 3)];
+        let mut second = apps[0].instances[0].clone();
+        (second.pm_id, second.index) = (1, 1);
+        apps[0].instances.push(second);
+        let components = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            components(&apps, &words).unwrap()
+        };
+        assert_eq!(components(&["1"]), ["web:1"]);
+        assert_eq!(components(&["2", "0", "0"]), ["job", "web:0"]);
+        assert_eq!(components(&["web", "1"]), ["web"], "all of them are meant already");
+        assert_eq!(components(&["5"]), ["5"], "a name");
+        assert!(instance(&apps, "2").is_none() && instance(&apps, "9").is_none());
     }
 
     #[test]

@@ -260,7 +260,10 @@ fn read_rest(entry: &mut Entry, spec: &mut AppSpec) {
     spec.layer = entry.read("layer", name::label);
     set(&mut spec.critical, entry.read("critical", value::switch));
     for key in keys::OBJECTS {
-        spec.other.extend(entry.read(key, value::object).map(|value| ((*key).to_owned(), value)));
+        if let Some(value) = entry.read(key, value::object) {
+            entry.warn(Some(key), "is kept, but nothing acts on it in this version".into());
+            spec.other.insert((*key).to_owned(), value);
+        }
     }
     for key in keys::KEPT {
         spec.other.extend(entry.read(key, |value| Ok(value.clone())).map(|value| ((*key).to_owned(), value)));

@@ -26,3 +26,4 @@ pub use paths::normal as normal_path;
 pub use settings::Settings;
 pub use source::{find, is_config};
 pub use value::interpreter;
+pub use value::name::{check as check_name, is_direction};

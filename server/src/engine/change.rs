@@ -66,6 +66,9 @@ impl Engine {
     /// Takes up apps of a saved list: what is missing is added, what should run is started.
     pub async fn take_up(&self, records: Vec<AppRecord>) {
         let changing = self.0.changing.lock().await;
+        if self.stays_open().is_err() {
+            return;
+        }
         let (mut added, mut coming) = (Vec::new(), Vec::new());
         for mut record in records {
             let (name, wanted) = (record.name.clone(), record.wanted);
@@ -98,6 +101,7 @@ impl Engine {
     /// # Errors
     /// Something could not be started; the others run.
     pub async fn apply(&self, specs: Vec<AppSpec>, intake: Intake, by: &Asker) -> Result<Vec<(String, Applied)>, Refusal> {
+        self.stays_open()?;
         let changing = self.0.changing.lock().await;
         let mut changes = Changes::default();
         for spec in specs {

@@ -50,8 +50,6 @@ pub(super) struct Inner {
     pub(super) ready: AtomicBool,
     /// Held while apps are added, changed or deleted, so that these do not cross each other.
     pub(super) changing: tokio::sync::Mutex<()>,
-    /// Everything is being stopped: nothing is put beside what runs.
-    pub(super) closing: AtomicBool,
 }
 
 pub(super) struct Entry {
@@ -93,7 +91,6 @@ impl Engine {
             apps: Mutex::default(),
             ready: AtomicBool::new(false),
             changing: tokio::sync::Mutex::default(),
-            closing: AtomicBool::new(false),
         };
         let reaper = inner.shared.reaper.clone();
         std::thread::Builder::new().name("engine".into()).spawn(move || {
@@ -150,7 +147,12 @@ impl Engine {
     /// Does the thread of the engine take work?
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.0.ready.load(Ordering::Relaxed)
+        self.0.ready.load(Ordering::Relaxed) && self.stays_open().is_ok()
+    }
+
+    /// Nothing is started any more once everything is being stopped: nobody would stop it again.
+    pub(super) fn stays_open(&self) -> Result<(), Refusal> {
+        if self.0.shared.is_closing() { Err(Refusal::Closing) } else { Ok(()) }
     }
 
     /// The processes of every instance that runs, by `pm_id`.
@@ -235,27 +237,44 @@ impl Engine {
         entry.into_iter().flat_map(|entry| entry.instances.iter().chain(&entry.beside)).cloned().collect()
     }
 
+    /// The app that is meant, and which of its instances if not all of them.
+    fn component<'a>(&self, component: &'a str) -> Result<(&'a str, Option<u32>), Refusal> {
+        let whole = self.known(component).map(|_| (component, None));
+        let one = || {
+            let (name, index) = component.rsplit_once(':')?;
+            let index = index.parse().ok()?;
+            self.slots(name).iter().any(|slot| slot.index == index).then_some((name, Some(index)))
+        };
+        whole.or_else(|unknown| one().ok_or(unknown))
+    }
+
     pub(super) fn known(&self, name: &str) -> Result<Vec<Slot>, Refusal> {
         let slots = self.slots(name);
         if slots.is_empty() { Err(Refusal::NotFound(name.into())) } else { Ok(slots) }
     }
 
-    /// Does something to an app, and answers when it is done.
+    /// Does something to an app, or with `NAME:INDEX` to one of its instances, and answers when it is done.
     ///
     /// # Errors
     /// Unknown app; it was tried in vain.
     pub async fn act(&self, action: Action, name: &str, by: &Asker) -> Result<Done, Refusal> {
-        self.known(name)?;
+        let (name, only) = self.component(name)?;
+        self.stays_open()?;
         // Before anybody is told: what is put beside the others after this is told as well.
-        self.want(name, action != Action::Stop).await;
-        let slots = self.known(name)?;
+        if only.is_none() || action != Action::Stop {
+            self.want(name, action != Action::Stop).await;
+        }
+        let meant = |slots: Vec<Slot>| -> Vec<Slot> {
+            slots.into_iter().filter(|slot| only.is_none_or(|index| slot.index == index)).collect()
+        };
+        let slots = meant(self.known(name)?);
         let why = Why::asked_by(by.name.clone());
         let before = slots.iter().filter(|slot| self.state_of(name, slot.index) == Some(State::Online)).count();
         let failures = match action {
             Action::Start => request_all(&slots, &Input::Start(why), Goal::Up).await,
-            Action::Stop => request_all(&self.all_slots(name), &Input::Stop(why), Goal::Down).await,
+            Action::Stop => request_all(&meant(self.all_slots(name)), &Input::Stop(why), Goal::Down).await,
             Action::Restart => request_all(&slots, &Input::Restart(why), Goal::Up).await,
-            Action::Reload => self.reload(name, why).await.err().into_iter().collect(),
+            Action::Reload => self.reload(name, only, why).await.err().into_iter().collect(),
         };
         let pm_id = slots.first().map_or(0, |slot| slot.pm_id);
         if let Some(failure) = failures.first() {
@@ -374,7 +393,7 @@ impl Engine {
         let _changing = self.0.changing.lock().await;
         {
             let _apps = self.apps();
-            self.0.closing.store(true, Ordering::Relaxed);
+            self.0.shared.close();
         }
         let needs: Vec<(String, Vec<String>)> =
             self.apps().iter().map(|entry| (entry.name.clone(), needed(&entry.cell.latest()))).collect();

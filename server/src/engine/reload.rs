@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use app::model::{Cause, Event, EventKind, ExecMode, State};
@@ -25,17 +24,17 @@ const STOPPED: &str = "it was stopped meanwhile";
 const EVERY: Duration = Duration::from_millis(25);
 
 impl Engine {
-    /// Replaces the processes of an app, one after the other. The first that fails ends it: what still runs is left as it is.
+    /// Replaces the processes of an app, or of one instance, one after the other. The first that fails ends it: what still runs is left as it is.
     ///
     /// # Errors
     /// Why a new process did not take the place of the old one.
-    pub(super) async fn reload(&self, name: &str, why: Why) -> Result<(), String> {
+    pub(super) async fn reload(&self, name: &str, only: Option<u32>, why: Why) -> Result<(), String> {
         // Who asked may go away in the midst of it.
         let (engine, name) = (self.clone(), name.to_owned());
         let work = async move {
             let turn = engine.apps().iter().find(|entry| entry.name == name).map(|entry| entry.reloading.clone());
             let _turn = turn.ok_or_else(deleted)?.lock_owned().await;
-            for slot in engine.slots(&name) {
+            for slot in engine.slots(&name).into_iter().filter(|slot| only.is_none_or(|index| slot.index == index)) {
                 engine.replace(&name, &slot, &why).await?;
             }
             Ok(())
@@ -92,7 +91,7 @@ impl Engine {
     fn begin_trial(&self, name: &str, old: &Slot, before: &Look) -> Result<Option<(Arc<AppCell>, Slot)>, String> {
         let mut apps = self.apps();
         let entry = apps.iter_mut().find(|entry| entry.name == name).ok_or_else(deleted)?;
-        if !entry.wanted || self.0.closing.load(Ordering::Relaxed) {
+        if !entry.wanted || self.0.shared.is_closing() {
             return Err(STOPPED.into());
         }
         let is_worker = entry.cell.latest().exec_mode == ExecMode::Cluster;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use app::model::AppSpec;
@@ -29,6 +30,7 @@ pub(super) struct Shared {
     markers: Mutex<MarkerCache>,
     peaks: Mutex<HashMap<u32, u64>>,
     starts: Mutex<Starts>,
+    closing: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -58,6 +60,7 @@ impl Shared {
             markers: Mutex::default(),
             peaks: Mutex::default(),
             starts: Mutex::default(),
+            closing: AtomicBool::new(false),
         }
     }
 
@@ -110,6 +113,15 @@ impl Shared {
     pub(super) fn forget_identity(&self, pm_id: u32) {
         lock(&self.written).remove(&pm_id);
         self.identities.remove(pm_id);
+    }
+
+    /// Everything is being stopped: from now on nothing is started, because nobody would stop it again.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     /// Counts a start.

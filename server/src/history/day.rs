@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use app::model::{Cause, DayCell, Event, EventKind, Overview, Time};
+use app::model::{Cause, DayCell, Event, EventKind, Overview, State, Time};
 
 const CELL_MS: i64 = 30 * 60 * 1000;
 const CELLS: usize = Overview::DAY_CELLS;
@@ -131,7 +131,10 @@ fn came_down(event: &Event) -> bool {
 fn status_after(event: &Event) -> Option<Status> {
     match event.kind {
         EventKind::Online | EventKind::Adopted => Some(Status::Up),
+        // One that says itself when it is ready is told of again then.
+        EventKind::Start if event.state == Some(State::Online) => Some(Status::Up),
         EventKind::Errored => Some(Status::Down),
+        EventKind::SpawnFailed if event.cause == Cause::Spawn => Some(Status::Down),
         EventKind::BackingOff => {
             let wait = event.retry_at.map_or(0, |at| at.since(event.time));
             (wait >= LONG_WAIT_MS).then_some(Status::Down)
@@ -181,6 +184,12 @@ mod tests {
         assert_eq!(day(&[online(0), event(1, EventKind::Errored, Cause::Crash), online(3)], 4), "udddu");
         assert_eq!(day(&[online(0), event(1, EventKind::Exit, Cause::Shutdown), online(3)], 4), "uu?uu");
         assert_eq!(day(&[online(0)], 500), "u".repeat(CELLS));
+        let mut start = event(0, EventKind::Start, Cause::Config);
+        assert_eq!(day(&[start.clone()], 1), "", "it is not ready yet");
+        start.state = Some(State::Online);
+        assert_eq!(day(&[start.clone()], 1), "uu");
+        assert_eq!(day(&[event(0, EventKind::SpawnFailed, Cause::Spawn)], 1), "dd");
+        assert_eq!(day(&[start, event(1, EventKind::SpawnFailed, Cause::NotReady)], 2), "uuu", "the old process goes on");
         assert_eq!(day(&[online(0), event(1, EventKind::Deleted, Cause::Request)], 3), "");
         assert_eq!(day(&[], 3), "");
     }

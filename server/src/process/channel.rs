@@ -257,16 +257,21 @@ mod tests {
             let (mut ours, [theirs, held]) = channel().unwrap();
             drop(held);
             let theirs = std::os::unix::net::UnixStream::from(theirs);
+            theirs.set_nonblocking(true).unwrap();
             let (mut words, mut at) = (Vec::new(), 0);
             for cut in cuts.iter().copied().chain([bytes.len()]) {
                 let cut = cut.clamp(at, bytes.len());
-                (&theirs).write_all(&bytes[at..cut]).unwrap();
-                at = cut;
-                // Reads what is there, and gives up when it would wait.
-                while let Some(word) =
-                    tokio::select! { biased; word = ours.word() => word.ok(), () = std::future::ready(()) => None }
-                {
-                    words.push(word);
+                while at < cut {
+                    // Full until we have read.
+                    at += (&theirs).write(&bytes[at..cut]).unwrap_or(0);
+                    // Reads what is there, and gives up when it would wait.
+                    while let Some(word) = tokio::select! {
+                        biased;
+                        word = ours.word() => word.ok(),
+                        () = tokio::task::yield_now() => None,
+                    } {
+                        words.push(word);
+                    }
                 }
             }
             drop(theirs);

@@ -11,6 +11,7 @@ use crate::api::control::detached;
 use crate::api::error::ApiError;
 use crate::api::read::Body;
 use crate::auth::Principal;
+use crate::config;
 use crate::control::{Applied, Intake};
 
 /// Definitions of apps.
@@ -58,6 +59,9 @@ pub(in crate::api) async fn apply(
 ) -> Result<Json<AppliedApps>, ApiError> {
     if let Some(bad) = apps.iter().position(|spec| spec.name.is_empty() || spec.script.is_empty()) {
         return Err(ApiError::bad_field("apps", format!("the entry {bad} has no name or no script")));
+    }
+    if let Some(why) = apps.iter().find_map(|spec| config::check_name(&spec.name).err()) {
+        return Err(ApiError::bad_field("apps", why));
     }
     let names = apps.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>().join(", ");
     let environment = update_env;

@@ -10,7 +10,7 @@ pub(super) mod instances;
 pub mod interpreter;
 pub(super) mod log_file;
 pub(super) mod logs;
-pub(super) mod name;
+pub(crate) mod name;
 pub(super) mod number;
 pub(super) mod schedule;
 pub(super) mod script;

@@ -17,13 +17,22 @@ pub(in crate::config) fn name(value: &Value) -> Read<String> {
 }
 
 /// May an app be called so?
-pub(in crate::config) fn check(name: &str) -> Read<()> {
+///
+/// # Errors
+/// What a name may be.
+pub fn check(name: &str) -> Read<()> {
     let sound = !name.trim().is_empty()
         && name.chars().count() <= 128
-        && !name.chars().any(|c| c.is_control() || c == '/' || c == '\\')
+        && !name.chars().any(|c| c.is_control() || is_direction(c) || c == '/' || c == '\\')
         && !matches!(name, "." | ".." | "all")
         && !name.starts_with('-');
     if sound { Ok(()) } else { Err(format!("{} is not allowed; {ALLOWED}", shown(&Value::from(name)))) }
+}
+
+/// Does it turn the text around it (Unicode's bidirectional controls), so that it reads as another one?
+#[must_use]
+pub fn is_direction(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The name of an app that has none: its script without folders and ending, as PM2 calls it.
@@ -57,7 +66,8 @@ mod tests {
         table(name, ["api", "my app", "web-1", "a.b", "ünïcode", "shop:web", "...", &"a".repeat(128)].map(same));
         table(
             name,
-            ["", "  ", "all", ".", "..", "../x", "a/b", "a\\b", "-x", "a\nb", "a\u{1b}[31m", &"a".repeat(129)].map(refused),
+            ["", "  ", "all", ".", "..", "../x", "a/b", "a\\b", "-x", "a\nb", "a\u{1b}[31m", "a\u{202e}b", &"a".repeat(129)]
+                .map(refused),
         );
         table(name, [(json!(3000), Some("3000".into())), (json!(true), None), (json!(["a"]), None)]);
         assert!(name(&json!("a/b")).unwrap_err().contains("128"));

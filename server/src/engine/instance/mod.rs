@@ -220,6 +220,7 @@ impl Actor {
         for effect in effects {
             match effect {
                 Effect::AskDependencies => self.ask_dependencies(),
+                Effect::Spawn if self.shared.is_closing() => self.step(Input::SpawnFailed("qd is going down".into())),
                 Effect::Spawn if let Err(until) = self.shared.may_spawn(process::monotonic_ms()) => {
                     self.step(Input::TooMany(until))
                 }

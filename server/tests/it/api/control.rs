@@ -65,6 +65,7 @@ async fn refusals_in_the_same_form() {
         (Refusal::Conflict("a is being stopped; try again when it has stopped".into()), 409),
         (Refusal::Failed("a could not be started: there is no file /srv/a.js".into()), 500),
         (Refusal::Away, 503),
+        (Refusal::Closing, 503),
     ];
     for (refusal, status) in refusals {
         *node.fake.refusal.lock().unwrap() = Some(refusal.clone());

@@ -160,3 +160,53 @@ fn limits_are_handed_on_as_they_were() {
     daemon.until("it told", || std::fs::read_to_string(&log).is_ok_and(|text| text.lines().count() == 2));
     assert_eq!(std::fs::read_to_string(&log).unwrap(), "40\n0027\n");
 }
+
+#[test]
+fn an_id_is_one_instance_of_several() {
+    let app = r#"{"apps":[{"name":"a","script":"/bin/sleep","args":"600","instances":3,"exec_mode":"fork"}]}"#;
+    let daemon = Daemon::serve(app, 3);
+    let states = || daemon.list().iter().map(|one| one["pm2_env"]["status"].clone()).collect::<Vec<_>>();
+    let pids = || daemon.list().iter().map(|one| one["pid"].as_u64().unwrap()).collect::<Vec<_>>();
+    let before = pids();
+    daemon.done("stop 1");
+    assert_eq!(states(), ["online", "stopped", "online"]);
+    daemon.done("restart 2");
+    let after = pids();
+    assert!(after[0] == before[0] && after[2] != before[2], "{before:?} {after:?}");
+    let ended = daemon.place.qd("delete 2");
+    assert!(ended.code != Some(0) && ended.err.contains("qd scale a 2"), "{ended:?}");
+    daemon.done("start 1");
+    assert_eq!(states(), ["online", "online", "online"]);
+    daemon.done("stop a");
+    assert_eq!(states(), ["stopped", "stopped", "stopped"]);
+}
+
+#[test]
+fn nothing_is_started_while_everything_ends() {
+    let place = Place::new();
+    place.write("deaf.sh", "trap '' INT TERM\nwhile :; do sleep 0.1; done\n");
+    let apps =
+        r#"{"apps":[{"name":"deaf","script":"deaf.sh","kill_timeout":3000},{"name":"b","script":"/bin/sleep","args":"600"}]}"#;
+    let daemon = Daemon::serve_in(place, apps, 2);
+    let mut end = daemon.place.command(QD, ["kill"]).spawn().unwrap();
+    daemon.until("one has ended", || daemon.status("b") == "stopped");
+    let ended = daemon.place.qd("restart b");
+    assert!(ended.code != Some(0) && ended.err.contains("going down"), "{ended:?}");
+    assert_eq!(daemon.status("b"), "stopped");
+    assert!(end.wait().unwrap().success());
+}
+
+#[test]
+fn more_apps_than_fit_into_a_request() {
+    let place = Place::new();
+    let apps: Vec<_> = (0..30)
+        .map(|number| serde_json::json!({"name": format!("a{number}"), "script": "/bin/sleep", "args": "600", "env": {"X": "x".repeat(60_000)}}))
+        .collect();
+    place.write("ecosystem.config.json", &serde_json::json!({ "apps": apps }).to_string());
+    let mut command = place.command(QD, ["start"]);
+    command.env("QD_LISTEN", "127.0.0.1:0");
+    let ended = Ended::of(command);
+    let daemon = Daemon::of(place);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    daemon.until_online(30);
+}
