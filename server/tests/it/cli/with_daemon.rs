@@ -160,3 +160,26 @@ fn limits_are_handed_on_as_they_were() {
     daemon.until("it told", || std::fs::read_to_string(&log).is_ok_and(|text| text.lines().count() == 2));
     assert_eq!(std::fs::read_to_string(&log).unwrap(), "40\n0027\n");
 }
+
+#[test]
+fn a_file_with_mistakes_changes_nothing_when_it_is_read_again() {
+    let daemon = Daemon::serve(STACK, 3);
+    let pids = || ["web", "job", "other"].map(|name| daemon.pid(name));
+    let before = pids();
+    let refusals = || {
+        let events = daemon.get("/api/events?limit=1000");
+        let is_one = |event: &&Value| event["message"].as_str().is_some_and(|said| said.contains("was not read again"));
+        events["events"].as_array().unwrap().iter().filter(is_one).count()
+    };
+    for (count, text) in ["", "{\"apps\": [{\"name\": \"we", "\u{0}\u{1}garbage"].into_iter().enumerate() {
+        daemon.place.write("ecosystem.config.json", text);
+        daemon.signal(rustix::process::Signal::HUP);
+        daemon.until("it is told", || refusals() == count + 1);
+        assert_eq!(pids(), before);
+    }
+    let more = STACK.replace(r#"{"apps":["#, r#"{"apps":[{"name":"more","script":"/bin/sleep","args":"600"},"#);
+    daemon.place.write("ecosystem.config.json", &more);
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon.until_online(4);
+    assert_eq!(pids(), before);
+}
