@@ -183,3 +183,12 @@ fn a_file_with_mistakes_changes_nothing_when_it_is_read_again() {
     daemon.until_online(4);
     assert_eq!(pids(), before);
 }
+
+#[test]
+fn without_any_app() {
+    let mut daemon = Daemon::serve(r#"{"apps":[]}"#, 0);
+    daemon.kill();
+    daemon.come_back();
+    assert!(daemon.done("ls").contains("no apps"));
+    daemon.done("stop all");
+}
