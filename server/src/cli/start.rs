@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use app::model::{Action, App, AppSpec};
 use clap::Args;
 
-use super::act::table;
+use super::act::{act, table};
 use super::apply::{self, Choice, Existing};
 use super::context::Context;
-use super::select::{is_known, select};
+use super::select::{components, instance, is_known, select};
 use super::{Failure, daemon};
 use crate::config::{self, Loaded, ScriptFlags};
 
@@ -69,7 +69,10 @@ impl Start {
         let started = if self.update_env {
             apply::update_environment(context, &chosen, Action::Restart).await
         } else {
-            apply::start_known(context, chosen).await
+            let (one, all): (Vec<_>, Vec<_>) = known.into_iter().partition(|word| instance(&apps, word).is_some());
+            let whole = select(&apps, &all)?.into_iter().cloned().collect();
+            let started = apply::start_known(context, whole).await;
+            started.and(act(context, Action::Start, components(&apps, &one)?).await)
         };
         applied.and(started)?;
         table(context).await

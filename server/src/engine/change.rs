@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 struct Changes {
     answers: Vec<(String, Applied)>,
     records: Vec<AppRecord>,
-    coming: Vec<BoxFuture<'static, Result<(), String>>>,
+    starts: Vec<(Slot, Input)>,
     ending: Vec<BoxFuture<'static, ()>>,
 }
 
@@ -69,7 +69,7 @@ impl Engine {
         if self.stays_open().is_err() {
             return;
         }
-        let (mut added, mut coming) = (Vec::new(), Vec::new());
+        let (mut added, mut starts) = (Vec::new(), Vec::new());
         for mut record in records {
             let (name, wanted) = (record.name.clone(), record.wanted);
             if self.slots(&name).is_empty() {
@@ -85,11 +85,13 @@ impl Engine {
                     entry.wanted = true;
                     added.push(self.record(entry));
                 }
-                let why = Why::plain(Cause::Restart);
-                coming.extend(self.slots(&name).iter().map(|slot| ask(slot, Input::Start(why.clone()), Goal::Up)));
+                starts.extend(self.slots(&name));
             }
         }
+        // First, as in `apply`.
         self.remember(added).await;
+        let start = || Input::Start(Why::plain(Cause::Restart));
+        let coming: Vec<_> = starts.iter().map(|slot| ask(slot, start(), Goal::Up)).collect();
         drop(changing);
         let _ = tokio::time::timeout(PATIENCE, join_all(coming)).await;
     }
@@ -111,10 +113,13 @@ impl Engine {
                 Some(cell) => self.change(&cell, spec, intake, by, &mut changes),
             }
         }
+        // First: a kill between the two would leave processes of an app that the next qd does not know, and it would start
+        // others beside them.
         self.remember(changes.records).await;
+        let coming: Vec<_> = changes.starts.into_iter().map(|(slot, input)| ask(&slot, input, Goal::Up)).collect();
         drop(changing);
         join_all(changes.ending).await;
-        join_all(changes.coming).await;
+        join_all(coming).await;
         Ok(changes.answers)
     }
 
@@ -125,7 +130,7 @@ impl Engine {
         self.app_event(&name, EventKind::Added, by, "added");
         if record.wanted {
             let input = Input::Start(Why::plain(Cause::Config));
-            changes.coming.extend(self.slots(&name).iter().map(|slot| ask(slot, input.clone(), Goal::Up).boxed()));
+            changes.starts.extend(self.slots(&name).into_iter().map(|slot| (slot, input.clone())));
         }
         changes.records.push(record);
         changes.answers.push((name, Applied::Added));
@@ -160,7 +165,7 @@ impl Engine {
         if run_all {
             let why = Why::asked_by(by.name.clone());
             let input = if same || rescaled { Input::Start(why) } else { Input::Restart(why) };
-            changes.coming.extend(self.slots(&name).iter().map(|slot| ask(slot, input.clone(), Goal::Up).boxed()));
+            changes.starts.extend(self.slots(&name).into_iter().map(|slot| (slot, input.clone())));
             self.board().with_app(&name, |app| app.wanted = true);
         }
         if let Some(entry) = self.apps().iter_mut().find(|entry| entry.name == name) {

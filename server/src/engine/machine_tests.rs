@@ -163,6 +163,7 @@ fn one_that_is_not_ready_in_time_has_failed() {
     machine.apply(Input::Spawned, 0);
     let effects = machine.apply(Input::Due, 500);
     assert!(effects.contains(&Effect::Signal), "{effects:?}");
+    assert_eq!(machine.apply(Input::Ready, 505), [], "it is too late");
     let effects = machine.apply(Input::Exited { ended: Ended::Code(0), leftovers: false }, 510);
     assert_eq!(tales(&effects), [(EventKind::Exit, "went down: it was not ready within 0.5 s (listen_timeout)".into())]);
     assert!(effects.contains(&Effect::Spawn));

@@ -297,6 +297,15 @@ mod tests {
     }
 
     #[test]
+    fn an_end_that_comes_too_soon_is_a_failure_though_no_error_is_told() {
+        let mut policy = policy(|spec| (spec.max_restarts, spec.min_uptime_ms) = (2, 1000));
+        assert_eq!(policy.judge(&run(Ended::Code(0), 999), 0), Verdict::Again { delay_ms: 0 });
+        assert_eq!(policy.judge(&run(Ended::Code(0), 1000), 0), Verdict::Again { delay_ms: 0 }, "that one lived long enough");
+        assert_eq!(policy.judge(&run(Ended::Code(0), 999), 0), Verdict::Again { delay_ms: 0 });
+        assert!(matches!(policy.judge(&run(Ended::Code(0), 999), 0), Verdict::GiveUp(why) if why.contains("exit 0")));
+    }
+
+    #[test]
     fn a_long_life_clears_the_failures() {
         let mut policy = policy(|spec| spec.max_restarts = 2);
         for _ in 0..20 {

@@ -216,6 +216,47 @@ fn what_others_do_to_the_files_is_survived() {
 }
 
 #[test]
+fn a_folder_in_the_place_of_a_log_file_loses_nothing() {
+    let node = Node::new();
+    let app = spec("a");
+    let (mut out, _err) = files(node.logs.attach(&app, 0).unwrap());
+    fs::remove_file(node.file("a-out.log")).unwrap();
+    fs::create_dir(node.file("a-out.log")).unwrap();
+    out.write_all(b"meanwhile\n").unwrap();
+    until("a notice", || !node.told().is_empty());
+    assert!(node.told()[0].contains("a-out.log cannot be written: Is a directory"), "{:?}", node.told());
+    fs::remove_dir(node.file("a-out.log")).unwrap();
+    out.write_all(b"afterwards\n").unwrap();
+    until("both lines", || node.text("a-out.log") == "meanwhile\nafterwards\n");
+}
+
+#[test]
+fn a_link_that_another_user_put_there_is_not_followed() {
+    if !rustix::process::geteuid().is_root() {
+        return eprintln!("left out: it takes root to make a link of another user");
+    }
+    let node = Node::new();
+    let app = spec("a");
+    let (mut out, _err) = files(node.logs.attach(&app, 0).unwrap());
+    let (link, precious) = (node.file("a-out.log"), node.home.path().join("precious"));
+    fs::write(&precious, "kept").unwrap();
+    let swap = || {
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(&precious, node.home.path().join("link")).unwrap();
+        std::os::unix::fs::lchown(node.home.path().join("link"), Some(65_534), None).unwrap();
+        fs::rename(node.home.path().join("link"), &link).unwrap();
+    };
+    swap();
+    out.write_all(b"not for there\n").unwrap();
+    until("a notice", || !node.told().is_empty());
+    assert!(node.told()[0].contains("belongs to another user"), "{:?}", node.told());
+    assert!(node.logs.attach(&app, 0).unwrap_err().to_string().contains("belongs to another user"));
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "kept");
+    fs::remove_file(&link).unwrap();
+    until("the line", || node.text("a-out.log") == "not for there\n");
+}
+
+#[test]
 fn instances_that_share_a_file_do_not_tear_lines() {
     let node = Node::new();
     let app = AppSpec { instances: 3, merge_logs: true, ..small("a", 20_000) };

@@ -44,8 +44,8 @@ impl Reaper {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
     }
 
-    /// Reaps every ended child that nobody waits for; called at SIGCHLD. Stops at one that somebody waits for,
-    /// since the kernel shows the same one again: the next SIGCHLD or tick gets the rest.
+    /// Reaps every ended child that nobody waits for; called at SIGCHLD. Stops at one that somebody waits for, since the
+    /// kernel shows the same one again: whoever waited for that one calls this once more.
     pub fn reap_orphans(&self) {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(pid) = ended_child() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
+use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -112,6 +113,10 @@ fn explain(Failure { stage, error }: &Failure, path: PathBuf, cwd: &std::path::P
         (Stage::Clone, _) => SpawnError::Other(format!("no new process can be made: {error}; are there too many?")),
         (Stage::Folder, Some(libc::ENOENT | libc::ENOTDIR)) => SpawnError::NoFolder(cwd.to_owned()),
         (Stage::Folder, _) => SpawnError::Other(format!("the working directory {} cannot be entered: {error}", cwd.display())),
+        (Stage::Execute, Some(libc::ENOENT)) if ends_as_on_windows(&path) => SpawnError::NotFound(format!(
+            "the interpreter of {}, because its lines end with CR LF and the CR counts as part of the name; save it with LF alone",
+            path.display()
+        )),
         (Stage::Execute, Some(libc::ENOENT)) if path.exists() => {
             SpawnError::NotFound(format!("{} exists, but the interpreter that its first line names does not", path.display()))
         }
@@ -120,6 +125,14 @@ fn explain(Failure { stage, error }: &Failure, path: PathBuf, cwd: &std::path::P
         (Stage::Execute | Stage::Identity, Some(libc::EACCES | libc::EPERM)) => SpawnError::NotPermitted(path),
         _ => SpawnError::Other(format!("{}: {error}", path.display())),
     }
+}
+
+/// Does the line that names its interpreter end with CR LF?
+fn ends_as_on_windows(path: &std::path::Path) -> bool {
+    // The kernel reads no more of it (`BINPRM_BUF_SIZE`).
+    let mut head = Vec::with_capacity(256);
+    let read = std::fs::File::open(path).and_then(|file| file.take(256).read_to_end(&mut head));
+    read.is_ok() && head.starts_with(b"#!") && head.split(|byte| *byte == b'\n').next().is_some_and(|line| line.ends_with(b"\r"))
 }
 
 #[cfg(test)]
@@ -178,6 +191,10 @@ mod tests {
         assert!(matches!(try_it(&folder.path().join("gone")), SpawnError::NotFound(_)));
         std::fs::write(&file, "#!/no/such/interpreter\n").unwrap();
         assert!(matches!(try_it(&file), SpawnError::NotFound(_)));
+        std::fs::write(&file, "#!/bin/sh\r\nexit 0\r\n").unwrap();
+        assert!(matches!(try_it(&file), SpawnError::NotFound(why) if why.contains("CR LF")));
+        let _written = std::fs::OpenOptions::new().append(true).open(&file).unwrap();
+        assert!(matches!(try_it(&file), SpawnError::Other(why) if why.contains("busy")));
         let mut elsewhere = launch("/bin/true", &[]);
         elsewhere.cwd = folder.path().join("gone");
         assert!(matches!(spawn(elsewhere, &Reaper::default()), Err(SpawnError::NoFolder(_))));

@@ -5,6 +5,7 @@
 mod api;
 mod cli;
 mod common;
+mod docs;
 mod engine;
 mod pm2;
 mod web;

@@ -159,6 +159,26 @@ mod tests {
         assert_eq!(read("folder.json"), "folder.json: is not a file");
         assert_eq!(read("bytes.json"), "bytes.json:2: is not UTF-8 text");
         assert!(read("a.conf").contains(".toml"));
+        std::fs::File::create(folder.path().join("huge.json")).unwrap().set_len(LARGEST + 1).unwrap();
+        assert_eq!(read("huge.json"), "huge.json: is larger than 8 MiB");
+        std::fs::write(folder.path().join("empty.json"), "").unwrap();
+        assert!(read("empty.json").starts_with("empty.json"), "{}", read("empty.json"));
+    }
+
+    #[test]
+    fn a_mark_of_the_order_of_bytes_is_no_part_of_the_text() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("a.json", "{\"apps\":[]}"),
+            ("a.toml", "apps = []"),
+            ("a.yaml", "apps: []"),
+            ("a.config.js", "module.exports = {apps: []}"),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, format!("\u{feff}{text}")).unwrap();
+            let read = super::read(name, &path, &EnvBlock::new()).unwrap();
+            assert_eq!(read.value, serde_json::json!({ "apps": [] }), "{name}");
+        }
     }
 
     #[test]

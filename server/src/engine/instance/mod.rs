@@ -192,7 +192,10 @@ impl Actor {
                         }
                         self.step(Input::Adopted { age_ms: process::wall_clock().since(started_at) });
                     }
-                    Err(error) => tracing::error!(app = %spec.name, pid, %error, "failed to watch a process that runs"),
+                    Err(error) => {
+                        self.shared.reaper.forget(pid);
+                        tracing::error!(app = %spec.name, pid, %error, "failed to watch a process that runs");
+                    }
                 }
             }
             Beginning::Lost { marker, main, told } => {

@@ -52,8 +52,9 @@ impl Actor {
         match child.pidfd.watched() {
             Ok(pidfd) => self.running = Some(Running { pidfd, start_ticks, started_at, spec: spec.clone() }),
             Err(error) => {
-                // Nobody could notice its end: it must not run.
+                // Nobody could notice its end: it must not run, and is waited for like an orphan.
                 self.kill();
+                self.shared.reaper.forget(pid);
                 return Err(SpawnError::Other(format!("the new process cannot be watched: {error}")));
             }
         }
@@ -96,6 +97,8 @@ impl Actor {
         (self.running, self.channel) = (None, None);
         self.cell.primary.forget(&self.marker);
         self.shared.reaper.forget(pid);
+        // The one signal for its end and those of its orphans may have been heard while this process was still in the way.
+        self.shared.reaper.reap_orphans();
         let leftovers = (!process::group_is_empty(pid) || process::orphans_present()) && !self.members().is_empty();
         let now = process::monotonic_ms();
         let mut effects = self.machine.apply(Input::Exited { ended, leftovers }, now);

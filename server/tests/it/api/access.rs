@@ -211,6 +211,19 @@ async fn long_bodies_are_not_read() {
 }
 
 #[tokio::test]
+async fn long_heads_are_not_read() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let node = Node::with(&["a"]).await;
+    let mut socket = tokio::net::TcpStream::connect(node.address).await.unwrap();
+    let head = format!("GET /api/health/live HTTP/1.1\r\nhost: localhost\r\nx-long: {}", "x".repeat(20_000));
+    socket.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 12];
+    socket.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, b"HTTP/1.1 431");
+}
+
+#[tokio::test]
 async fn every_answer_has_its_headers() {
     let node = Node::with(&["a"]).await;
     for (client, path) in [

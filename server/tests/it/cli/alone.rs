@@ -99,3 +99,14 @@ fn a_closed_pipe_is_no_failure() {
     assert_eq!(child.wait().unwrap().code(), Some(0), "{told}");
     assert_eq!(told, "");
 }
+
+#[test]
+fn a_home_that_cannot_be_made() {
+    let place = Place::new();
+    place.write("file", "");
+    for words in ["serve --home file", "serve --home file/home", "serve --home /proc/nowhere"] {
+        let ended = place.qd(words);
+        assert_eq!(ended.code, Some(1), "{words}: {ended:?}");
+        assert!(ended.err.contains("the home ") && ended.err.contains("cannot be"), "{words}: {ended:?}");
+    }
+}

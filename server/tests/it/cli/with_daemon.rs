@@ -210,3 +210,35 @@ fn more_apps_than_fit_into_a_request() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     daemon.until_online(30);
 }
+
+#[test]
+fn a_file_with_mistakes_changes_nothing_when_it_is_read_again() {
+    let daemon = Daemon::serve(STACK, 3);
+    let pids = || ["web", "job", "other"].map(|name| daemon.pid(name));
+    let before = pids();
+    let refusals = || {
+        let events = daemon.get("/api/events?limit=1000");
+        let is_one = |event: &&Value| event["message"].as_str().is_some_and(|said| said.contains("was not read again"));
+        events["events"].as_array().unwrap().iter().filter(is_one).count()
+    };
+    for (count, text) in ["", "{\"apps\": [{\"name\": \"we", "\u{0}\u{1}garbage"].into_iter().enumerate() {
+        daemon.place.write("ecosystem.config.json", text);
+        daemon.signal(rustix::process::Signal::HUP);
+        daemon.until("it is told", || refusals() == count + 1);
+        assert_eq!(pids(), before);
+    }
+    let more = STACK.replace(r#"{"apps":["#, r#"{"apps":[{"name":"more","script":"/bin/sleep","args":"600"},"#);
+    daemon.place.write("ecosystem.config.json", &more);
+    daemon.signal(rustix::process::Signal::HUP);
+    daemon.until_online(4);
+    assert_eq!(pids(), before);
+}
+
+#[test]
+fn without_any_app() {
+    let mut daemon = Daemon::serve(r#"{"apps":[]}"#, 0);
+    daemon.kill();
+    daemon.come_back();
+    assert!(daemon.done("ls").contains("no apps"));
+    daemon.done("stop all");
+}

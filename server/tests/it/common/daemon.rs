@@ -56,6 +56,17 @@ impl Daemon {
         child.wait().unwrap();
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        send(self.foreground_pid(), signal);
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn until_ended(&mut self) {
+        let (mut child, _) = self.foreground.take().unwrap();
+        child.wait().unwrap();
+    }
+
     pub(crate) fn foreground_pid(&self) -> u32 {
         self.foreground.as_ref().unwrap().0.id()
     }
@@ -152,6 +163,18 @@ pub(crate) fn runs(pid: u32) -> bool {
 
 /// Sends it SIGKILL.
 pub(crate) fn kill(pid: u32) {
+    send(pid, rustix::process::Signal::KILL);
+}
+
+/// Sends it a signal.
+pub(crate) fn send(pid: u32, signal: rustix::process::Signal) {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// Every process that has this among its words.
+pub(crate) fn with_word(word: &str) -> std::collections::BTreeSet<u32> {
+    let all = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let line = |pid: &u32| std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    all.filter(|pid| line(pid).split(|byte| *byte == 0).any(|one| one == word.as_bytes())).collect()
 }

@@ -1,9 +1,13 @@
 //! The supervisor is killed; nobody notices.
 
-use serde_json::json;
+use std::path::PathBuf;
+use std::process::Stdio;
 
-use crate::common::daemon::{kill, runs};
-use crate::common::{Daemon, Place};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+
+use crate::common::daemon::{kill, runs, send, with_word};
+use crate::common::{Daemon, Ended, Place, QD};
 
 /// Writes numbered lines, in pairs, some hundred in a second.
 const COUNTER: &str = "n=0; while :; do n=$((n+1)); echo $n; echo $n >&2; sleep 0.002; done";
@@ -114,4 +118,158 @@ fn what_waited_in_the_pipe_of_an_app_that_ended_is_kept() {
     rustix::process::kill_process(number, rustix::process::Signal::CONT).unwrap();
     daemon.until("its last words", || says("last words"));
     daemon.until("a new start", || daemon.runs_anew("a", pid));
+}
+
+/// Changes what is on disk of each instance.
+fn change_identities(daemon: &Daemon, change: impl Fn(&mut Value)) {
+    for path in identities(daemon) {
+        let mut identity = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        change(&mut identity);
+        std::fs::write(path, identity.to_string()).unwrap();
+    }
+}
+
+fn identities(daemon: &Daemon) -> Vec<PathBuf> {
+    let files = std::fs::read_dir(daemon.place.home().join("run/units")).unwrap();
+    files.map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn one_that_hides_what_it_was_is_taken_back() {
+    let place = Place::new();
+    // Another program, without its environment and without its output.
+    place.write("hide.sh", "exec >&- 2>&-; exec env -i sleep 600");
+    let mut daemon = Daemon::serve_in(place, r#"{"apps":[{"name":"a","script":"hide.sh"}]}"#, 1);
+    let pid = daemon.pid("a");
+    let name = || std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
+    daemon.until("it hides", || name() == "sleep\n" && std::fs::read(format!("/proc/{pid}/environ")).unwrap().is_empty());
+    daemon.kill();
+    daemon.come_back();
+    daemon.until_online(1);
+    assert_eq!(daemon.pid("a"), pid);
+    daemon.done("stop a");
+    assert!(!runs(pid));
+}
+
+#[test]
+fn without_its_identity_an_app_is_known_by_its_marker() {
+    let mut daemon = Daemon::serve(r#"{"apps":[{"name":"a","script":"sleep","args":"600"}]}"#, 1);
+    let pid = daemon.pid("a");
+    daemon.kill();
+    for path in identities(&daemon) {
+        std::fs::write(path, "{ torn").unwrap();
+    }
+    daemon.come_back();
+    daemon.until_online(1);
+    assert_eq!(daemon.pid("a"), pid);
+    let kinds: Vec<_> = daemon.events("a").iter().map(|event| event["kind"].clone()).collect();
+    assert_eq!(kinds, ["added", "start", "adopted"]);
+}
+
+#[test]
+fn a_stranger_that_has_the_number_now_is_left_alone() {
+    let mut daemon = Daemon::serve(r#"{"apps":[{"name":"a","script":"sleep","args":"600"}]}"#, 1);
+    let pid = daemon.pid("a");
+    daemon.kill();
+    kill(pid);
+    let mut stranger = std::process::Command::new("sleep").arg("600").spawn().unwrap();
+    let number = stranger.id();
+    change_identities(&daemon, |one| one["pid"] = number.into());
+    daemon.come_back();
+    daemon.until("another one runs", || daemon.runs_anew("a", pid));
+    let anew = daemon.pid("a");
+    daemon.done("stop a");
+    let lives = runs(number);
+    stranger.kill().unwrap();
+    stranger.wait().unwrap();
+    assert!(anew != number && lives, "a stranger was taken for the app");
+}
+
+#[test]
+fn after_a_start_of_the_host_what_should_run_is_started() {
+    let apps = r#"{"apps":[{"name":"runs","script":"sleep","args":"600"},{"name":"rests","script":"sleep","args":"600"}]}"#;
+    let mut daemon = Daemon::serve(apps, 2);
+    daemon.done("stop rests");
+    let pid = daemon.pid("runs");
+    daemon.kill();
+    kill(pid);
+    change_identities(&daemon, |one| one["boot_id"] = "another".into());
+    daemon.come_back();
+    daemon.until("it runs", || daemon.runs_anew("runs", pid));
+    assert_eq!(daemon.status("rests"), "stopped");
+    let start = daemon.events("runs").into_iter().rfind(|event| event["kind"] == "start").unwrap();
+    assert_eq!(start["cause"], "host-reboot");
+}
+
+#[test]
+fn a_kill_before_it_listens_leaves_one_copy() {
+    let place = Place::new();
+    place.write("one.sh", "echo $$ >> started; exec sleep 600");
+    place.write("ecosystem.config.json", r#"{"apps":[{"name":"a","script":"one.sh"}]}"#);
+    let mut daemon = Daemon::of(place);
+    let file = daemon.place.path().join("started");
+    let started = || -> Vec<u32> {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        text.lines().map(|line| line.parse().unwrap()).collect()
+    };
+    let mut command = daemon.place.command(QD, ["serve", "ecosystem.config.json", "--listen", "127.0.0.1:0"]);
+    let mut first = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while started().is_empty() {
+        std::hint::spin_loop();
+    }
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let pids = started();
+    daemon.come_back();
+    daemon.until_online(1);
+    assert_eq!((daemon.pid("a"), started()), (pids[0], pids));
+}
+
+#[test]
+fn no_app_runs_before_it_is_written_down() {
+    let place = Place::new();
+    let word = format!("600.{}", std::process::id());
+    let mut daemon = Daemon::serve_in(place, r#"{"apps":[{"name":"first","script":"sleep","args":"600"}]}"#, 1);
+    let other = rusqlite::Connection::open(daemon.place.home().join("state.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let start = ["start", "sleep", "--name", "second", "--", &word];
+    let mut waits = daemon.place.command(QD, start).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    daemon.until("it is known", || daemon.list().len() == 2);
+    daemon.kill();
+    waits.wait().unwrap();
+    drop(other);
+    daemon.come_back();
+    let ended = Ended::of(daemon.place.command(QD, start));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(with_word(&word).len(), 1, "a kill left a copy that nobody knows");
+}
+
+#[test]
+fn a_second_end_leaves_what_does_not_end_to_the_next() {
+    let place = Place::new();
+    place.write("deaf.sh", "trap '' INT TERM; echo ready; while :; do sleep 1; done");
+    let apps = r#"{"apps":[{"name":"a","script":"deaf.sh","kill_timeout":600000,"autorestart":false}]}"#;
+    let mut daemon = Daemon::serve_in(place, apps, 1);
+    let (pid, log) = (daemon.pid("a"), daemon.place.home().join("logs/a-out.log"));
+    daemon.until("it is deaf", || std::fs::read_to_string(&log).is_ok_and(|text| text.contains("ready")));
+    daemon.signal(Signal::TERM);
+    daemon.until("it is told to end", || daemon.status("a") == "stopping");
+    daemon.signal(Signal::TERM);
+    daemon.until_ended();
+    assert!(runs(pid), "it was ended after all");
+    daemon.come_back();
+    daemon.until_online(1);
+    assert_eq!(daemon.pid("a"), pid);
+    send(pid, Signal::KILL);
+    daemon.until("it rests", || daemon.status("a") == "stopped");
+}
+
+#[test]
+fn only_one_runs_on_a_home() {
+    let daemon = Daemon::serve(r#"{"apps":[{"name":"a","script":"sleep","args":"600"}]}"#, 1);
+    let pid = daemon.pid("a");
+    let ended = daemon.place.qd("serve ecosystem.config.json --listen 127.0.0.1:0");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("another qd runs on it"), "{ended:?}");
+    assert_eq!((daemon.pid("a"), daemon.status("a")), (pid, "online".to_owned()));
 }

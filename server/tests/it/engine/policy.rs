@@ -94,3 +94,19 @@ fn a_program_that_is_not_there_yet() {
     daemon.until_online(1);
     assert_eq!(daemon.restarts("late"), 0, "a start that never was is no restart");
 }
+
+#[test]
+fn a_working_directory_that_was_deleted() {
+    let place = Place::new();
+    let folder = place.path().join("work");
+    std::fs::create_dir(&folder).unwrap();
+    let daemon = Daemon::serve_in(place, r#"{"apps":[{"name":"a","script":"/bin/sleep","args":"600","cwd":"work"}]}"#, 1);
+    let pid = daemon.pid("a");
+    std::fs::remove_dir(&folder).unwrap();
+    kill(pid);
+    daemon.until("it is waited for", || daemon.instance("a")["state"] == "backing-off");
+    let reason = daemon.instance("a")["reason"].as_str().unwrap().to_owned();
+    assert!(reason.contains("working directory") && reason.contains("does not exist"), "{reason}");
+    std::fs::create_dir(&folder).unwrap();
+    daemon.until("it runs again", || daemon.runs_anew("a", pid));
+}

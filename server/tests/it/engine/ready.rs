@@ -153,3 +153,12 @@ fn one_waits_for_the_end_of_the_other() {
     daemon.done("restart job");
     daemon.until("it runs", || daemon.status("web") == "online");
 }
+
+#[test]
+fn deleted_while_it_starts() {
+    let daemon = Daemon::serve_in(place(), r#"{"apps":[{"name":"a","script":"ready.js","wait_ready":true}]}"#, 0);
+    daemon.until("it runs", || daemon.instance("a")["pid"].is_u64());
+    let pid = daemon.pid("a");
+    daemon.done("delete a");
+    assert!(!crate::common::daemon::runs(pid) && daemon.list().is_empty());
+}

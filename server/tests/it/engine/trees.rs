@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::common::daemon::runs;
+use rustix::process::Signal;
+
+use crate::common::daemon::{kill, runs, send, with_word};
 use crate::common::{Daemon, Place};
 
 /// Deaf to everything but SIGKILL, with a grandchild in a session of its own that is so too.
@@ -67,4 +69,77 @@ fn with_treekill_off_the_children_are_left_alone() {
     let left = runs(child);
     crate::common::daemon::kill(child);
     assert!(left, "a child was ended though treekill is off");
+}
+
+/// A time to sleep that no other process of this machine has.
+fn own_time(name: &str) -> String {
+    format!("600.{name}{}", std::process::id())
+}
+
+#[test]
+fn one_that_was_stopped_by_a_signal_is_woken_to_end() {
+    let daemon = Daemon::serve(r#"{"apps":[{"name":"a","script":"sleep","args":"600","kill_timeout":600000}]}"#, 1);
+    let pid = daemon.pid("a");
+    send(pid, Signal::STOP);
+    daemon.until("it stands still", || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") T "));
+    daemon.done("stop a");
+    let exit = daemon.events("a").into_iter().find(|event| event["kind"] == "exit").unwrap();
+    assert_eq!(exit["signal"], "SIGINT", "{exit}");
+}
+
+#[test]
+fn what_is_forked_while_the_tree_is_killed_is_killed_too() {
+    let (place, time) = (Place::new(), own_time("1"));
+    // Each child that is killed is followed by another one, in a session of its own.
+    place.write("hydra.sh", &format!("trap '' INT TERM; while :; do setsid sleep {time} & wait $!; done"));
+    let daemon = Daemon::serve_in(place, r#"{"apps":[{"name":"a","script":"hydra.sh","kill_timeout":50}]}"#, 1);
+    daemon.until("a child", || !with_word(&time).is_empty());
+    daemon.done("stop a");
+    assert!(with_word(&time).is_empty(), "something is left");
+}
+
+#[test]
+fn a_daemon_that_an_app_makes_of_itself_ends_before_its_next_start() {
+    let (place, time) = (Place::new(), own_time("2"));
+    place.write("fork.sh", &format!("(setsid sleep {time} >&- 2>&- &); exit 0"));
+    let daemon = Daemon::serve_in(place, r#"{"apps":[{"name":"a","script":"fork.sh","max_restarts":3}]}"#, 0);
+    daemon.until("it is given up", || daemon.status("a") == "errored");
+    assert!(with_word(&time).is_empty(), "a daemon is left");
+    let exits = daemon.events("a").iter().filter(|event| event["kind"] == "exit" && event["exit_code"] == 0).count();
+    assert_eq!(exits, 3);
+}
+
+#[test]
+fn one_that_kills_its_own_group_harms_nobody_else() {
+    let place = Place::new();
+    place.write("group.sh", "sleep 600 & sleep 600 & kill -KILL 0");
+    let apps = r#"{"apps":[
+        {"name":"other","script":"sleep","args":"600"},
+        {"name":"a","script":"group.sh","autorestart":false}
+    ]}"#;
+    let daemon = Daemon::serve_in(place, apps, 1);
+    daemon.until("it has ended", || daemon.status("a") == "stopped");
+    assert_eq!(daemon.status("other"), "online");
+    daemon.until("no zombie is left", || zombies(daemon.foreground_pid()) == 0);
+}
+
+/// How many children of it have ended and were not waited for.
+fn zombies(parent: u32) -> usize {
+    let stats = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path().join("stat"));
+    let is_one = |stat: String| stat.contains(&format!(") Z {parent} "));
+    stats.filter_map(|path| std::fs::read_to_string(path).ok()).filter(|stat| is_one(stat.clone())).count()
+}
+
+#[test]
+fn orphans_of_apps_are_waited_for() {
+    let place = Place::new();
+    place.write("orphans.sh", "for n in $(seq 100); do (sleep 0.01 &); done; touch done; exec sleep 600");
+    let daemon = Daemon::serve_in(place, r#"{"apps":[{"name":"a","script":"orphans.sh"}]}"#, 1);
+    daemon.until("all were made", || daemon.place.path().join("done").exists());
+    let orphans = || {
+        let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", daemon.foreground_pid()));
+        children.map_or(0, |text| text.split_whitespace().count())
+    };
+    daemon.until("all have ended", || orphans() == 0 && zombies(daemon.foreground_pid()) == 0);
+    kill(daemon.pid("a"));
 }

@@ -66,6 +66,21 @@ fn one_that_could_not_be_replaced_is_opened_again_later() {
 }
 
 #[test]
+fn one_that_another_process_locks_is_told_and_not_set_aside() {
+    let (home, state) = home();
+    state.put_app(&record("a", true)).unwrap();
+    state.lock().busy_timeout(std::time::Duration::from_millis(10)).unwrap();
+    let other = Connection::open(home.path().join("state.db")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let error = state.put_app(&record("b", true)).unwrap_err().to_string();
+    assert!(error.contains("locked"), "{error}");
+    assert!(!mend(&state).0.unwrap());
+    drop(other);
+    state.put_app(&record("b", true)).unwrap();
+    assert_eq!(names(&state), ["a", "b"]);
+}
+
+#[test]
 fn one_that_was_emptied_is_restored_and_a_new_one_is_not_damaged() {
     let (home, state) = home();
     state.put_app(&record("a", true)).unwrap();
