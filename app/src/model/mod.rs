@@ -26,6 +26,6 @@ pub use log::{LogLine, LogPage, LogStream};
 pub use overview::{DayCell, HostTrend, Node, Overview, Trend};
 pub use problem::{Problem, ProblemBody};
 pub use record::{AppRecord, InstanceRecord};
-pub use spec::{AppSpec, Definition, EnvBlock, ExecMode, Interpreter, LogFile, LogPolicy, Rotation, Watch};
+pub use spec::{AppSpec, Definition, EnvBlock, ExecMode, Interpreter, LogFile, LogPolicy, Rotation, TreeLimits, Watch};
 pub use stream::{Snapshot, StreamEvent};
 pub use time::{ParseTimeError, Time};

@@ -1,6 +1,6 @@
 //! `qd describe`: all that is known of an app, under the words that PM2 uses where it has them.
 
-use app::model::{AppSpec, Definition, Dependency, EnvBlock, ExecMode, Instance, Interpreter, LogFile, Time, Until};
+use app::model::{AppSpec, Definition, Dependency, EnvBlock, ExecMode, Instance, Interpreter, LogFile, Time, TreeLimits, Until};
 use clap::Args;
 
 use super::context::Context;
@@ -50,7 +50,8 @@ fn page(definition: &Definition, now: Time, screen: &Screen) -> String {
         text.push_str(&format!("{sentence}\n"));
     }
     let mut sections =
-        vec![Section("App", app(definition)), Section("Rules", rules(definition)), Section("Logs", logs(definition))];
+        vec![Section("App", app(definition)), Section("Rules", rules(definition)), Section("Limits", limits(&definition.spec))];
+    sections.push(Section("Logs", logs(definition)));
     sections.extend(definition.app.instances.iter().map(|one| Section("Instance", instance(one, now))));
     sections.push(Section("Environment", environment(&definition.app.env)));
     for section in &sections {
@@ -125,6 +126,24 @@ fn rules(Definition { app, spec, .. }: &Definition) -> Vec<(&'static str, String
     ]
 }
 
+/// What it may do and use, as it was told.
+fn limits(spec: &AppSpec) -> Vec<(&'static str, String)> {
+    let text = |told: Option<String>| told.unwrap_or_default();
+    let TreeLimits { memory_bytes, cpu_percent, pids, nofile } = spec.limits;
+    vec![
+        ("user", text(spec.uid.clone())),
+        ("group", text(spec.gid.clone())),
+        ("memory", text(memory_bytes.map(format::size))),
+        ("cpu", text(cpu_percent.map(|percent| format!("{percent} % of one core")))),
+        ("processes and threads", text(pids.map(|count| count.to_string()))),
+        ("open files", text(nofile.map(|count| count.to_string()))),
+        ("nice", text(spec.nice.map(|nice| nice.to_string()))),
+        ("umask", text(spec.umask.map(|mask| format!("{mask:04o}")))),
+        ("no new privileges", if spec.no_new_privs { "yes".into() } else { String::new() }),
+        ("tree kill", if spec.treekill { String::new() } else { "no; a stop leaves its children alone".into() }),
+    ]
+}
+
 fn logs(Definition { spec, out_file, error_file, .. }: &Definition) -> Vec<(&'static str, String)> {
     let path = |file: &Option<String>, told: &LogFile| match (file, told) {
         (Some(path), _) | (None, LogFile::Path(path)) => path.clone(),
@@ -183,10 +202,28 @@ pub(super) fn exec_mode(mode: ExecMode) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use app::model::AppSpec;
-
     use super::super::samples::{NOW, app, errored};
     use super::*;
+
+    #[test]
+    fn what_an_app_may_use() {
+        let limits = TreeLimits { memory_bytes: Some(300 << 20), cpu_percent: Some(150), pids: Some(64), nofile: Some(1024) };
+        let spec = AppSpec {
+            limits,
+            nice: Some(-5),
+            umask: Some(0o027),
+            treekill: false,
+            uid: Some("www".into()),
+            ..AppSpec::default()
+        };
+        let told: Vec<_> =
+            super::limits(&spec).into_iter().filter(|(_, value)| !value.is_empty()).map(|(_, value)| value).collect();
+        assert_eq!(
+            told,
+            ["www", "300 MB", "150 % of one core", "64", "1024", "-5", "0027", "no; a stop leaves its children alone"]
+        );
+        assert!(super::limits(&AppSpec::default()).iter().all(|(_, value)| value.is_empty()));
+    }
 
     fn shown(app: app::model::App) -> String {
         let definition = Definition {

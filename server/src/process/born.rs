@@ -9,7 +9,8 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use super::own::Inherited;
+use rustix::process::Rlimit;
+
 use super::user::Identity;
 
 /// Room for the calls that the new process makes before it is the program.
@@ -39,7 +40,11 @@ pub(super) struct Plan<'a> {
     /// What it is to have open, from 0 on.
     pub(super) files: Vec<&'a OwnedFd>,
     pub(super) identity: Option<&'a Identity>,
-    pub(super) inherited: Option<Inherited>,
+    pub(super) umask: Option<u32>,
+    /// How many files it may have open.
+    pub(super) open_files: Option<Rlimit>,
+    pub(super) nice: Option<i32>,
+    pub(super) no_new_privs: bool,
 }
 
 /// How far it came.
@@ -47,8 +52,12 @@ pub(super) struct Plan<'a> {
 pub(super) enum Stage {
     /// There is no new process.
     Clone,
-    /// Files, limits and session.
+    /// Files and session.
     Setup,
+    /// How many files it may have open.
+    OpenFiles,
+    /// Its nice value.
+    Nice,
     /// Another user or group.
     Identity,
     /// The working directory.
@@ -180,14 +189,22 @@ impl Shared<'_> {
             for (moved, number) in self.moved.iter().zip(0..) {
                 attempt!(libc::dup2(*moved, number));
             }
+            if let Some(umask) = plan.umask {
+                libc::umask(umask);
+            }
+            self.stage = Stage::OpenFiles;
             // After the files, which may be out of reach then.
-            if let Some(inherited) = &plan.inherited {
-                libc::umask(inherited.umask.bits());
+            if let Some(files) = &plan.open_files {
                 let limit = libc::rlimit {
-                    rlim_cur: inherited.files.current.unwrap_or(libc::RLIM_INFINITY),
-                    rlim_max: inherited.files.maximum.unwrap_or(libc::RLIM_INFINITY),
+                    rlim_cur: files.current.unwrap_or(libc::RLIM_INFINITY),
+                    rlim_max: files.maximum.unwrap_or(libc::RLIM_INFINITY),
                 };
                 attempt!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit));
+            }
+            self.stage = Stage::Nice;
+            // Both before the identity: another user may neither raise a limit (getrlimit(2)) nor go ahead of others (setpriority(2)).
+            if let Some(nice) = plan.nice {
+                attempt!(libc::setpriority(libc::PRIO_PROCESS, 0, nice));
             }
             self.stage = Stage::Identity;
             if let Some(identity) = plan.identity {
@@ -196,6 +213,10 @@ impl Shared<'_> {
                 }
                 attempt!(libc::syscall(libc::SYS_setgid, identity.gid));
                 attempt!(libc::syscall(libc::SYS_setuid, identity.uid));
+            }
+            if plan.no_new_privs {
+                // It holds from the next execve on, and for all that is forked (PR_SET_NO_NEW_PRIVS(2const)).
+                attempt!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
             }
             self.stage = Stage::Folder;
             attempt!(libc::chdir(plan.cwd.as_ptr()));

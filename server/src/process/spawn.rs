@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use super::born::{Failure, Plan, Stage, Strings};
 use super::command::Program;
-use super::own;
+use super::conditions::Conditions;
 use super::pidfd::PidFd;
 use super::reaper::Reaper;
-use super::user::{Identity, UserError};
+use super::user::UserError;
 
 /// Why a process could not be started. The text says what to do where something can be done.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -39,6 +39,15 @@ pub enum SpawnError {
     /// The logs could not be set up.
     #[error("its log files cannot be written: {0}")]
     Logs(String),
+    /// It may not have so many files open.
+    #[error(
+        "`limits.nofile` cannot be {0}: without root it is {1} at most, and never above fs.nr_open of sysctl; lower it, or raise the \
+         limit of qd (LimitNOFILE under systemd)"
+    )]
+    OpenFiles(u32, u64),
+    /// It may not go ahead of others.
+    #[error("`nice` cannot be {0}: to go ahead of others needs qd to run as root; raise it, or leave it out")]
+    Nice(i32),
     /// Something else, in the kernel's words.
     #[error("{0}")]
     Other(String),
@@ -59,8 +68,8 @@ pub struct Launch {
     pub stderr: OwnedFd,
     /// What else it is to have open, from 3 on.
     pub more: Vec<OwnedFd>,
-    /// Whom it runs as, if not as we do.
-    pub identity: Option<Identity>,
+    /// What it may do and use.
+    pub conditions: Conditions,
 }
 
 /// A process that was started.
@@ -77,7 +86,7 @@ pub struct Child {
 /// # Errors
 /// Nothing runs then.
 pub fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnError> {
-    if let Some(identity) = &launch.identity {
+    if let Some(identity) = &launch.conditions.identity {
         for (name, value) in [("HOME", &identity.home), ("USER", &identity.name), ("LOGNAME", &identity.name)] {
             if let Some(value) = value {
                 launch.env.insert(name.into(), value.clone());
@@ -94,11 +103,15 @@ pub fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnError> {
         path,
         cwd: text(launch.cwd.as_os_str().as_bytes())?,
         files: [&nothing, &launch.stdout, &launch.stderr].into_iter().chain(&launch.more).collect(),
-        identity: launch.identity.as_ref(),
-        inherited: own::inherited(),
+        identity: launch.conditions.identity.as_ref(),
+        umask: launch.conditions.umask(),
+        open_files: launch.conditions.open_files(),
+        nice: launch.conditions.nice,
+        no_new_privs: launch.conditions.no_new_privs,
     };
     let started = reaper.keep(|| plan.carry_out(), |(pid, _)| *pid);
-    let (pid, handle) = started.map_err(|failure| explain(&failure, launch.program.path, &launch.cwd))?;
+    let (pid, handle) = started.map_err(|failure| explain(&failure, launch.program.path, &launch.cwd, &launch.conditions))?;
+    launch.conditions.give_to_session(pid);
     // It is not reaped yet, so its number cannot mean another process.
     Ok(Child { pidfd: PidFd::of(handle, pid), start_ticks: super::start_time(pid).unwrap_or(0) })
 }
@@ -107,8 +120,13 @@ fn text(bytes: &[u8]) -> Result<CString, SpawnError> {
     CString::new(bytes).map_err(|_| SpawnError::Other("an argument or a variable holds a NUL byte; mend it in the config".into()))
 }
 
-fn explain(Failure { stage, error }: &Failure, path: PathBuf, cwd: &std::path::Path) -> SpawnError {
+fn explain(Failure { stage, error }: &Failure, path: PathBuf, cwd: &Path, conditions: &Conditions) -> SpawnError {
     match (stage, error.raw_os_error()) {
+        (Stage::OpenFiles, Some(libc::EPERM)) => {
+            let most = conditions.most_open_files().unwrap_or(u64::MAX);
+            SpawnError::OpenFiles(conditions.nofile.unwrap_or_default(), most)
+        }
+        (Stage::Nice, Some(libc::EACCES | libc::EPERM)) => SpawnError::Nice(conditions.nice.unwrap_or_default()),
         (Stage::Clone, _) => SpawnError::Other(format!("no new process can be made: {error}; are there too many?")),
         (Stage::Folder, Some(libc::ENOENT | libc::ENOTDIR)) => SpawnError::NoFolder(cwd.to_owned()),
         (Stage::Folder, _) => SpawnError::Other(format!("the working directory {} cannot be entered: {error}", cwd.display())),
@@ -137,7 +155,7 @@ mod tests {
             stdout: null(),
             stderr: null(),
             more: Vec::new(),
-            identity: None,
+            conditions: Conditions::default(),
         }
     }
 

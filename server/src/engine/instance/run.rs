@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::{Actor, Running};
 use crate::config::interpreter;
 use crate::engine::terms::{Effect, Ended, Input};
-use crate::process::{self, Launch, RawExit, SpawnError};
+use crate::process::{self, Conditions, Launch, RawExit, SpawnError};
 
 /// How long the last lines of an ended process may hold up its restart.
 const LAST_LINES_PATIENCE: Duration = Duration::from_millis(50);
@@ -26,7 +26,7 @@ impl Actor {
         if let Some(worker) = self.shared.worker.to_str().filter(|_| is_worker(&spec) && self.shared.worker.is_file()) {
             program.args.splice(0..0, ["--require".to_owned(), worker.to_owned()]);
         }
-        let identity = process::Identity::find(spec.uid.as_deref(), spec.gid.as_deref())?;
+        let conditions = Conditions::of(&spec)?;
         let outputs = self.shared.logs.attach(&spec, self.index).map_err(|error| SpawnError::Logs(error.to_string()))?;
         let mut env = process::environment(&spec, self.pm_id, self.index, &self.marker);
         let mut more = Vec::new();
@@ -45,7 +45,7 @@ impl Actor {
             env.insert("NOTIFY_SOCKET".into(), address.clone());
         }
         let cwd = spec.cwd.clone().into();
-        let launch = Launch { program, cwd, env, stdout: outputs.stdout, stderr: outputs.stderr, more, identity };
+        let launch = Launch { program, cwd, env, stdout: outputs.stdout, stderr: outputs.stderr, more, conditions };
         let child = process::spawn(launch, &self.shared.reaper)?;
         let (pid, start_ticks) = (child.pidfd.pid(), child.start_ticks);
         self.leader = Some((pid, start_ticks));
