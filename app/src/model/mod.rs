@@ -19,7 +19,8 @@ pub use control::{Action, ControlAnswer, ControlStatus};
 pub use dependency::{Dependency, Until};
 pub use event::{Cause, Event, EventKind};
 pub use health::{
-    Component, ComponentStatus, CpuFigures, DiskFigures, HealthDocument, HealthStatus, MemoryFigures, UptimeFigures,
+    Component, ComponentStatus, CpuFigures, DiskFigures, HealthDocument, HealthStatus, MemoryFigures, TreeFigures, TreeHold,
+    UptimeFigures,
 };
 pub use history::{AppMetrics, EventList, MetricPoint, Range, SnapshotList};
 pub use log::{LogLine, LogPage, LogStream};

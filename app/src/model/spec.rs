@@ -110,6 +110,14 @@ pub struct TreeLimits {
     pub nofile: Option<u32>,
 }
 
+impl TreeLimits {
+    /// Is there any that holds for the tree as a whole, which takes a cgroup? `nofile` is one of each process.
+    #[must_use]
+    pub const fn need_cgroup(&self) -> bool {
+        self.memory_bytes.is_some() || self.cpu_percent.is_some() || self.pids.is_some()
+    }
+}
+
 /// An app as it is to be run. Paths are absolute, units are bytes and ms, aliases are resolved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

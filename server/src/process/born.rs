@@ -39,6 +39,8 @@ pub(super) struct Plan<'a> {
     pub(super) cwd: CString,
     /// What it is to have open, from 0 on.
     pub(super) files: Vec<&'a OwnedFd>,
+    /// What it enters its cgroup by.
+    pub(super) entrance: Option<&'a OwnedFd>,
     pub(super) identity: Option<&'a Identity>,
     pub(super) umask: Option<u32>,
     /// How many files it may have open.
@@ -54,9 +56,7 @@ pub(super) enum Stage {
     Clone,
     /// Files and session.
     Setup,
-    /// How many files it may have open.
     OpenFiles,
-    /// Its nice value.
     Nice,
     /// Another user or group.
     Identity,
@@ -64,6 +64,15 @@ pub(super) enum Stage {
     Folder,
     /// The program.
     Execute,
+}
+
+/// A process that has become the program.
+#[derive(Debug)]
+pub(super) struct Born {
+    pub(super) pid: u32,
+    pub(super) handle: OwnedFd,
+    /// Why it is not in its cgroup, if it should be.
+    pub(super) outside: Option<io::Error>,
 }
 
 /// Why it is not the program.
@@ -80,13 +89,15 @@ struct Shared<'a> {
     moved: Vec<c_int>,
     stage: Stage,
     errno: c_int,
+    /// Why it could not enter its cgroup.
+    outside: c_int,
 }
 
 impl Plan<'_> {
-    /// Makes the process. Gives its number and a handle of it once it is the program.
-    pub(super) fn carry_out(&self) -> Result<(u32, OwnedFd), Failure> {
+    /// Makes the process. Gives it once it is the program.
+    pub(super) fn carry_out(&self) -> Result<Born, Failure> {
         let mut stack = vec![0_u8; STACK];
-        let mut shared = Shared { plan: self, moved: vec![-1; self.files.len()], stage: Stage::Clone, errno: 0 };
+        let mut shared = Shared { plan: self, moved: vec![-1; self.files.len()], stage: Stage::Clone, errno: 0, outside: 0 };
         let mut handle: RawFd = -1;
         let masked = Masked::new();
         #[expect(unsafe_code, reason = "clone(2) has no safe form")]
@@ -106,7 +117,8 @@ impl Plan<'_> {
         // SAFETY: clone(2) opened it for us (CLONE_PIDFD), and nobody else knows it.
         let handle = unsafe { OwnedFd::from_raw_fd(handle) };
         if shared.errno == 0 {
-            return Ok((number, handle));
+            let outside = (shared.outside != 0).then(|| io::Error::from_raw_os_error(shared.outside));
+            return Ok(Born { pid: number, handle, outside });
         }
         let pid = rustix::process::Pid::from_raw(pid);
         // It has ended already: it left word before.
@@ -177,6 +189,12 @@ impl Shared<'_> {
         #[expect(unsafe_code, reason = "plain system calls between clone and execve")]
         // SAFETY: async-signal-safe calls with plain values and with pointers into `plan`, which outlives them.
         unsafe {
+            // First of all, so that nothing it does is outside. Without it session and marker hold the tree: no reason to fail.
+            if let Some(entrance) = plan.entrance
+                && libc::write(entrance.as_raw_fd(), c"0".as_ptr().cast(), 1) < 0
+            {
+                self.outside = errno();
+            }
             // Handlers are ours, and what a shell set to be ignored would stay so (execve(2)).
             for signal in 1..=64 {
                 libc::signal(signal, libc::SIG_DFL);

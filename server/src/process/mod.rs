@@ -2,6 +2,7 @@
 
 mod boot;
 mod born;
+mod cgroup;
 mod channel;
 mod cluster;
 mod command;
@@ -24,6 +25,7 @@ mod tree;
 mod user;
 
 pub use boot::{boot_id, page_size, start_time, ticks_per_second, ticks_to_time};
+pub use cgroup::{Cgroup, Cgroups};
 pub use channel::{CHANNEL_FD, Channel, Word, channel};
 pub use cluster::{ClusterWord, Query, share_their_ports};
 pub use command::{MARKER, Program, environment, program};

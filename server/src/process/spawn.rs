@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::born::{Failure, Plan, Stage, Strings};
+use super::born::{Born, Failure, Plan, Stage, Strings};
+use super::cgroup::Cgroup;
 use super::command::Program;
 use super::conditions::Conditions;
 use super::pidfd::PidFd;
@@ -70,6 +72,8 @@ pub struct Launch {
     pub more: Vec<OwnedFd>,
     /// What it may do and use.
     pub conditions: Conditions,
+    /// Where it is born.
+    pub cgroup: Option<Cgroup>,
 }
 
 /// A process that was started.
@@ -79,6 +83,8 @@ pub struct Child {
     pub pidfd: PidFd,
     /// When it started, in clock ticks since boot: with the pid it names the process (proc_pid_stat(5), field 22).
     pub start_ticks: u64,
+    /// Why it is not in the cgroup where it should be.
+    pub outside: Option<io::Error>,
 }
 
 /// Starts it: a session of its own, signals at their defaults, nothing open but the standard streams and what it is given.
@@ -97,23 +103,30 @@ pub fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnError> {
     let args = launch.program.args.iter().map(|arg| text(arg.as_bytes()));
     let env = launch.env.iter().map(|(name, value)| text(format!("{name}={value}").as_bytes()));
     let nothing = std::fs::File::open("/dev/null").map_err(|error| SpawnError::Other(format!("/dev/null: {error}")))?.into();
+    let entrance = launch.cgroup.as_ref().map(Cgroup::entrance).transpose();
     let plan = Plan {
         args: Strings::new([Ok(path.clone())].into_iter().chain(args).collect::<Result<_, _>>()?),
         env: Strings::new(env.collect::<Result<_, _>>()?),
         path,
         cwd: text(launch.cwd.as_os_str().as_bytes())?,
         files: [&nothing, &launch.stdout, &launch.stderr].into_iter().chain(&launch.more).collect(),
+        entrance: entrance.as_ref().ok().and_then(Option::as_ref),
         identity: launch.conditions.identity.as_ref(),
         umask: launch.conditions.umask(),
         open_files: launch.conditions.open_files(),
         nice: launch.conditions.nice,
         no_new_privs: launch.conditions.no_new_privs,
     };
-    let started = reaper.keep(|| plan.carry_out(), |(pid, _)| *pid);
-    let (pid, handle) = started.map_err(|failure| explain(&failure, launch.program.path, &launch.cwd, &launch.conditions))?;
+    let started = reaper.keep(|| plan.carry_out(), |born| born.pid);
+    let Born { pid, handle, outside } =
+        started.map_err(|failure| explain(&failure, launch.program.path, &launch.cwd, &launch.conditions))?;
     launch.conditions.give_to_session(pid);
     // It is not reaped yet, so its number cannot mean another process.
-    Ok(Child { pidfd: PidFd::of(handle, pid), start_ticks: super::start_time(pid).unwrap_or(0) })
+    Ok(Child {
+        pidfd: PidFd::of(handle, pid),
+        start_ticks: super::start_time(pid).unwrap_or(0),
+        outside: entrance.err().or(outside),
+    })
 }
 
 fn text(bytes: &[u8]) -> Result<CString, SpawnError> {
@@ -156,6 +169,7 @@ mod tests {
             stderr: null(),
             more: Vec::new(),
             conditions: Conditions::default(),
+            cgroup: None,
         }
     }
 

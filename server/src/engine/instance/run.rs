@@ -45,8 +45,12 @@ impl Actor {
             env.insert("NOTIFY_SOCKET".into(), address.clone());
         }
         let cwd = spec.cwd.clone().into();
-        let launch = Launch { program, cwd, env, stdout: outputs.stdout, stderr: outputs.stderr, more, conditions };
-        let child = process::spawn(launch, &self.shared.reaper)?;
+        let cgroup = self.enter_new_cgroup(&spec);
+        let launch = Launch { program, cwd, env, stdout: outputs.stdout, stderr: outputs.stderr, more, conditions, cgroup };
+        let child = process::spawn(launch, &self.shared.reaper).inspect_err(|_| self.leave_cgroup())?;
+        if let Some(error) = &child.outside {
+            self.has_no_cgroup(&spec, error);
+        }
         let (pid, start_ticks) = (child.pidfd.pid(), child.start_ticks);
         self.leader = Some((pid, start_ticks));
         match child.pidfd.watched() {
@@ -84,6 +88,9 @@ impl Actor {
             }
         };
         let ended = match exit {
+            RawExit::Signal(libc::SIGKILL) if self.ran_out_of_memory() => Ended::OutOfMemory(None),
+            // A shell tells so of what it ran (sh(1), "Exit status").
+            RawExit::Code(code) if code == 128 + libc::SIGKILL && self.ran_out_of_memory() => Ended::OutOfMemory(Some(code)),
             RawExit::Code(code) => Ended::Code(code),
             RawExit::Signal(number) => Ended::Signal(number),
             RawExit::Unknown => Ended::Unknown,
@@ -96,7 +103,11 @@ impl Actor {
         (self.running, self.channel) = (None, None);
         self.cell.primary.forget(&self.marker);
         self.shared.reaper.forget(pid);
-        let leftovers = (!process::group_is_empty(pid) || process::orphans_present()) && !self.members().is_empty();
+        let may_be_left = !process::group_is_empty(pid) || process::orphans_present() || self.has_others_in_cgroup();
+        let leftovers = may_be_left && !self.members().is_empty();
+        if !leftovers {
+            self.leave_cgroup();
+        }
         let now = process::monotonic_ms();
         let mut effects = self.machine.apply(Input::Exited { ended, leftovers }, now);
         // The exit comes first, and carries the lines.
