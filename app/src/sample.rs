@@ -69,6 +69,7 @@ pub(crate) fn health(time: Time) -> HealthDocument {
         memory: MemoryFigures::default(),
         disk: DiskFigures::default(),
         uptime: UptimeFigures::default(),
+        trees: Default::default(),
         platform: "linux".into(),
         hostname: "host".into(),
         timestamp: time,

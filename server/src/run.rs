@@ -252,6 +252,7 @@ impl Running {
             board: board.clone(),
             logs: logs.clone(),
             store: Arc::new(Kept(state.clone())),
+            cgroups: std::env::var_os("QD_CGROUPS").map(PathBuf::from),
         })
         .map_err(|error| failed("the engine cannot be started", &error))?;
         notices.deliver_to(engine.clone());

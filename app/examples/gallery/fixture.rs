@@ -176,6 +176,7 @@ fn health(apps: &[App]) -> HealthDocument {
             logs_bytes: 214 << 20,
         },
         uptime: UptimeFigures { system_seconds: 1_047_600.0, process_seconds: 241_920.0 },
+        trees: Default::default(),
         platform: "linux".into(),
         hostname: "asterisk-translation-vm".into(),
         timestamp: NOW,

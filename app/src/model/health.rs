@@ -132,6 +132,30 @@ pub struct UptimeFigures {
     pub process_seconds: f64,
 }
 
+/// How the processes of an app are held together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum TreeHold {
+    /// By a cgroup, in which none of them can hide.
+    Cgroup,
+    /// By a search for session, parent and marker.
+    #[default]
+    Search,
+}
+
+/// How the processes of an app are held together on this host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct TreeFigures {
+    /// By what.
+    pub held_by: TreeHold,
+    /// Which `limits` of a tree can be kept here: of `cpu`, `memory` and `pids`.
+    pub limits: Vec<String>,
+    /// The same as a sentence, with the reason where something is not to be had.
+    pub message: String,
+}
+
 /// The state of all components and of the host, from one sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -152,6 +176,9 @@ pub struct HealthDocument {
     pub disk: DiskFigures,
     /// How long things have been up.
     pub uptime: UptimeFigures,
+    /// How the processes of an app are held together.
+    #[serde(default)]
+    pub trees: TreeFigures,
     /// Operating system: `linux`.
     pub platform: String,
     /// Name of the host.

@@ -19,13 +19,14 @@ pub use control::{Action, ControlAnswer, ControlStatus};
 pub use dependency::{Dependency, Until};
 pub use event::{Cause, Event, EventKind};
 pub use health::{
-    Component, ComponentStatus, CpuFigures, DiskFigures, HealthDocument, HealthStatus, MemoryFigures, UptimeFigures,
+    Component, ComponentStatus, CpuFigures, DiskFigures, HealthDocument, HealthStatus, MemoryFigures, TreeFigures, TreeHold,
+    UptimeFigures,
 };
 pub use history::{AppMetrics, EventList, MetricPoint, Range, SnapshotList};
 pub use log::{LogLine, LogPage, LogStream};
 pub use overview::{DayCell, HostTrend, Node, Overview, Trend};
 pub use problem::{Problem, ProblemBody};
 pub use record::{AppRecord, InstanceRecord};
-pub use spec::{AppSpec, Definition, EnvBlock, ExecMode, Interpreter, LogFile, LogPolicy, Rotation, Watch};
+pub use spec::{AppSpec, Definition, EnvBlock, ExecMode, Interpreter, LogFile, LogPolicy, Rotation, TreeLimits, Watch};
 pub use stream::{Snapshot, StreamEvent};
 pub use time::{ParseTimeError, Time};

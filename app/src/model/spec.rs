@@ -95,6 +95,29 @@ pub struct Watch {
     pub delay_ms: u64,
 }
 
+/// What the tree of an instance may use (`limits`). Nothing is limited where nothing stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct TreeLimits {
+    /// Memory in bytes: above it the kernel ends processes of the tree (`limits.memory`).
+    pub memory_bytes: Option<u64>,
+    /// CPU in percent of one core: above it the tree is slowed down (`limits.cpu`).
+    pub cpu_percent: Option<u32>,
+    /// Processes and threads together: above it no more can be made (`limits.pids`).
+    pub pids: Option<u32>,
+    /// Open files of each process (`limits.nofile`).
+    pub nofile: Option<u32>,
+}
+
+impl TreeLimits {
+    /// Is there any that holds for the tree as a whole, which takes a cgroup? `nofile` is one of each process.
+    #[must_use]
+    pub const fn need_cgroup(&self) -> bool {
+        self.memory_bytes.is_some() || self.cpu_percent.is_some() || self.pids.is_some()
+    }
+}
+
 /// An app as it is to be run. Paths are absolute, units are bytes and ms, aliases are resolved.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -186,6 +209,14 @@ pub struct AppSpec {
     pub uid: Option<String>,
     /// Group to run as: a name or a number.
     pub gid: Option<String>,
+    /// Its nice value, from -20 (first) to 19 (last); that of `qd` where none was told.
+    pub nice: Option<i32>,
+    /// Permissions that new files do not get (umask(2)); those of `qd` where none were told.
+    pub umask: Option<u32>,
+    /// May neither it nor what it starts gain rights by setuid programs and the like?
+    pub no_new_privs: bool,
+    /// What its tree may use.
+    pub limits: TreeLimits,
     /// Apps that it waits for at its start.
     pub depends_on: Vec<Dependency>,
     /// PM2 options that were accepted, and are told by `jlist`, but need nothing of the engine.
@@ -239,6 +270,10 @@ impl Default for AppSpec {
             pid_file: None,
             uid: None,
             gid: None,
+            nice: None,
+            umask: None,
+            no_new_privs: false,
+            limits: TreeLimits::default(),
             depends_on: Vec::new(),
             other: BTreeMap::new(),
         }

@@ -1,6 +1,8 @@
 //! `qd describe`: all that is known of an app, under the words that PM2 uses where it has them.
 
-use app::model::{AppSpec, Definition, Dependency, EnvBlock, ExecMode, Instance, Interpreter, LogFile, Time, Until};
+use app::model::{
+    AppSpec, Definition, Dependency, EnvBlock, ExecMode, HealthDocument, Instance, Interpreter, LogFile, Time, TreeLimits, Until,
+};
 use clap::Args;
 
 use super::context::Context;
@@ -29,10 +31,11 @@ impl Describe {
         if self.json {
             return context.print_json(&chosen);
         }
+        let health: HealthDocument = context.client.get("/api/health/system").await?;
         let texts: Vec<String> = definitions
             .iter()
             .filter(|definition| chosen.iter().any(|app| app.name == definition.app.name))
-            .map(|definition| page(definition, context.now(), &context.screen))
+            .map(|definition| page(definition, &health.trees.message, context.now(), &context.screen))
             .collect();
         context.screen.print(&texts.join("\n"))
     }
@@ -41,7 +44,7 @@ impl Describe {
 /// Facts under a heading; a fact without a value is left out.
 struct Section(&'static str, Vec<(&'static str, String)>);
 
-fn page(definition: &Definition, now: Time, screen: &Screen) -> String {
+fn page(definition: &Definition, held: &str, now: Time, screen: &Screen) -> String {
     let mut text = String::new();
     let (tone, state) = ls::state(definition.app.state);
     let name = screen.paint(Tone::Strong, &format::plain(&definition.app.name));
@@ -49,8 +52,12 @@ fn page(definition: &Definition, now: Time, screen: &Screen) -> String {
     if let Some(sentence) = format::trouble(&definition.app, now) {
         text.push_str(&format!("{sentence}\n"));
     }
-    let mut sections =
-        vec![Section("App", app(definition)), Section("Rules", rules(definition)), Section("Logs", logs(definition))];
+    let mut sections = vec![
+        Section("App", app(definition)),
+        Section("Rules", rules(definition)),
+        Section("Limits", limits(&definition.spec, held)),
+    ];
+    sections.push(Section("Logs", logs(definition)));
     sections.extend(definition.app.instances.iter().map(|one| Section("Instance", instance(one, now))));
     sections.push(Section("Environment", environment(&definition.app.env)));
     for section in &sections {
@@ -125,6 +132,25 @@ fn rules(Definition { app, spec, .. }: &Definition) -> Vec<(&'static str, String
     ]
 }
 
+/// What it may do and use, as it was told, and how it is held to that.
+fn limits(spec: &AppSpec, held: &str) -> Vec<(&'static str, String)> {
+    let text = |told: Option<String>| told.unwrap_or_default();
+    let TreeLimits { memory_bytes, cpu_percent, pids, nofile } = spec.limits;
+    vec![
+        ("user", text(spec.uid.clone())),
+        ("group", text(spec.gid.clone())),
+        ("memory", text(memory_bytes.map(format::size))),
+        ("cpu", text(cpu_percent.map(|percent| format!("{percent} % of one core")))),
+        ("processes and threads", text(pids.map(|count| count.to_string()))),
+        ("open files", text(nofile.map(|count| count.to_string()))),
+        ("nice", text(spec.nice.map(|nice| nice.to_string()))),
+        ("umask", text(spec.umask.map(|mask| format!("{mask:04o}")))),
+        ("no new privileges", if spec.no_new_privs { "yes".into() } else { String::new() }),
+        ("tree kill", if spec.treekill { String::new() } else { "no; a stop leaves its children alone".into() }),
+        ("held together", held.into()),
+    ]
+}
+
 fn logs(Definition { spec, out_file, error_file, .. }: &Definition) -> Vec<(&'static str, String)> {
     let path = |file: &Option<String>, told: &LogFile| match (file, told) {
         (Some(path), _) | (None, LogFile::Path(path)) => path.clone(),
@@ -183,10 +209,28 @@ pub(super) fn exec_mode(mode: ExecMode) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use app::model::AppSpec;
-
     use super::super::samples::{NOW, app, errored};
     use super::*;
+
+    #[test]
+    fn what_an_app_may_use() {
+        let limits = TreeLimits { memory_bytes: Some(300 << 20), cpu_percent: Some(150), pids: Some(64), nofile: Some(1024) };
+        let spec = AppSpec {
+            limits,
+            nice: Some(-5),
+            umask: Some(0o027),
+            treekill: false,
+            uid: Some("www".into()),
+            ..AppSpec::default()
+        };
+        let told: Vec<_> =
+            super::limits(&spec, "").into_iter().filter(|(_, value)| !value.is_empty()).map(|(_, value)| value).collect();
+        assert_eq!(
+            told,
+            ["www", "300 MB", "150 % of one core", "64", "1024", "-5", "0027", "no; a stop leaves its children alone"]
+        );
+        assert!(super::limits(&AppSpec::default(), "").iter().all(|(_, value)| value.is_empty()));
+    }
 
     fn shown(app: app::model::App) -> String {
         let definition = Definition {
@@ -195,7 +239,12 @@ mod tests {
             out_file: Some("/home/ann/.quarterdeck/logs/a-out.log".into()),
             error_file: None,
         };
-        page(&definition, NOW, &Screen { width: 80, colour: false, terminal: false, silent: false })
+        page(
+            &definition,
+            "Each app runs in a cgroup of its own.",
+            NOW,
+            &Screen { width: 80, colour: false, terminal: false, silent: false },
+        )
     }
 
     #[test]

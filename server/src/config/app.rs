@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::{
     entry::Entry,
     finding::Findings,
-    keys, paths,
+    keys, limits, paths,
     value::{
         self, args, dependency, duration,
         env::{self, Filter},
@@ -68,6 +68,7 @@ impl Surroundings<'_> {
         let environments = self.read_env(&mut entry, &mut spec);
         self.read_instances(&mut entry, &mut spec);
         read_life(&mut entry, &mut spec);
+        limits::read(&mut entry, &mut spec);
         self.read_files(&mut entry, &mut spec, &cwd);
         read_rest(&mut entry, &mut spec);
         Read { spec, written_name, environments }

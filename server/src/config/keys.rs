@@ -51,15 +51,19 @@ const KEYS: &[(&str, &[&str])] = &[
     ("critical", &[]),
     ("depends_on", &[]),
     ("layer", &[]),
+    ("limits", &[]),
     ("log_policy", &[]),
     ("max_size", &[]),
+    ("nice", &[]),
+    ("no_new_privs", &[]),
     ("retain", &[]),
     ("rotate_every", &[]),
     ("stop_signal", &[]),
+    ("umask", &[]),
 ];
 
 /// Our own keys whose values are objects that others read.
-pub(super) const OBJECTS: &[&str] = &["alerts", "health", "limits"];
+pub(super) const OBJECTS: &[&str] = &["alerts", "health"];
 
 /// Options of PM2 that need nothing of us. They are kept as they are.
 pub(super) const KEPT: &[&str] = &[
@@ -169,6 +173,7 @@ mod tests {
             ("windowsHide", "windowsHide"),
             ("killRetryTime", "kill_retry_time"),
             ("health", "health"),
+            ("noNewPrivs", "no_new_privs"),
         ] {
             assert!(matches!(of_app(written), Key::Known(name, _) if name == first), "{written}");
         }

@@ -10,6 +10,7 @@ mod entry;
 mod finding;
 mod flags;
 mod keys;
+mod limits;
 mod load;
 mod paths;
 pub mod settings;

@@ -17,7 +17,7 @@ pub(super) struct Survivors {
     pub(super) rebooted: bool,
     identities: HashMap<(String, u32), Identity>,
     leaders: HashMap<String, Found>,
-    /// Markers of processes that live, of leaders and others.
+    /// Markers of processes that live, of leaders and others, and of cgroups with processes in them.
     alive: HashMap<String, Vec<u32>>,
     /// What was last told of each process, by the instance.
     runs: HashMap<(String, u32), HashMap<u32, EventKind>>,
@@ -56,6 +56,17 @@ impl Survivors {
             if process.pid == process.sid {
                 found.keep_leader(marker, Found { pid: process.pid, start_ticks: process.start_ticks });
             }
+        }
+        // In a cgroup there may be some that carry no marker any more.
+        for (marker, cgroup) in shared.all_cgroups(&shared.marker_prefix()) {
+            let pids = cgroup.pids();
+            if pids.is_empty() {
+                cgroup.remove();
+                continue;
+            }
+            let alive = found.alive.entry(marker).or_default();
+            let unmarked: Vec<u32> = pids.into_iter().filter(|pid| !alive.contains(pid)).collect();
+            alive.extend(unmarked);
         }
         // An app may have overwritten or hidden its environment: then number and start time tell.
         for one in found.identities.values() {
@@ -145,7 +156,7 @@ impl Survivors {
         others.into_iter().map(begin).collect()
     }
 
-    /// Sentences about processes that carry our marker and belong to no app that is known.
+    /// Sentences about processes that carry our marker, or are in a cgroup of ours, and belong to no app that is known.
     pub(super) fn strays(&self) -> Vec<String> {
         let claimed = self.claimed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let strays = self.alive.iter().filter(|(marker, _)| !claimed.contains(marker));

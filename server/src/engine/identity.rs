@@ -26,6 +26,9 @@ pub(super) struct Identity {
     pub(super) start_ticks: Option<u64>,
     /// Its start.
     pub(super) started_at: Option<Time>,
+    /// The folder of the cgroup where it was born.
+    #[serde(default)]
+    pub(super) cgroup: Option<PathBuf>,
     /// Restarts so far.
     pub(super) restarts: u32,
     /// What it has used up of its policy.
@@ -121,6 +124,7 @@ mod tests {
             pid: Some(7),
             start_ticks: Some(99),
             started_at: Some(Time(5)),
+            cgroup: Some("/sys/fs/cgroup/qd.home.3.9".into()),
             restarts: 2,
             used: Used::default(),
             rests: None,

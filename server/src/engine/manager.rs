@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use app::model::{Action, AppRecord, AppSpec, Cause, EnvBlock, Event, EventKind, InstanceRecord, State, Time};
+use app::model::{Action, AppRecord, AppSpec, Cause, EnvBlock, Event, EventKind, InstanceRecord, State, Time, TreeFigures};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -35,6 +35,8 @@ pub struct Options {
     pub logs: Logs,
     /// What is remembered.
     pub store: Arc<dyn Store>,
+    /// Where the hierarchy of cgroups is, if not where it usually is. There are none where nothing is.
+    pub cgroups: Option<PathBuf>,
 }
 
 /// Runs apps. Cheap to clone.
@@ -83,7 +85,8 @@ impl Engine {
         let worker = options.run.join("worker.cjs");
         std::fs::write(&worker, WORKER)?;
         let boot_id = process::boot_id().unwrap_or_default();
-        let shared = Shared::new(options.board, options.logs, boot_id, options.home_id, identities, notify_address, worker);
+        let shared = Shared::new(options.board, options.logs, boot_id, options.home_id, identities, notify_address, worker)
+            .with_cgroups(options.cgroups.as_deref());
         let inner = Inner {
             runtime: runtime.handle().clone(),
             shared: Arc::new(shared),
@@ -159,6 +162,15 @@ impl Engine {
     #[must_use]
     pub fn trees(&self) -> Vec<(u32, process::Tree)> {
         self.0.shared.trees()
+    }
+
+    /// How they are held together.
+    #[must_use]
+    pub fn trees_held(&self) -> TreeFigures {
+        match &self.0.shared.cgroups {
+            Ok(cgroups) => words::held_by_cgroup(cgroups.controllers()),
+            Err(why) => words::held_by_search(why),
+        }
     }
 
     /// Adds an app to the list and starts the actors of its instances. Gives each slot, and whether it begins with nothing.
@@ -401,6 +413,7 @@ impl Engine {
             let slots: Vec<Slot> = together.into_iter().flat_map(|name| self.all_slots(name)).collect();
             request_all(&slots, &Input::Stop(Why::plain(Cause::Shutdown)), Goal::Down).await;
         }
+        self.0.shared.remove_cgroups(&self.0.shared.marker_prefix());
         let records = self.records();
         self.remember(records).await;
     }

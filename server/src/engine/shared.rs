@@ -1,7 +1,7 @@
 //! What the actors of all instances share.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,7 +13,7 @@ use super::primary::Primary;
 use super::starts::Starts;
 use super::terms::Mono;
 use crate::logs::Logs;
-use crate::process::{MarkerCache, Reaper, Tree};
+use crate::process::{Cgroup, Cgroups, MarkerCache, Reaper, Tree};
 
 pub(super) struct Shared {
     pub(super) board: Arc<Board>,
@@ -24,6 +24,8 @@ pub(super) struct Shared {
     pub(super) notify_address: Option<String>,
     /// The file that each worker of a cluster loads.
     pub(super) worker: PathBuf,
+    /// Where trees are born, or why there are no cgroups.
+    pub(super) cgroups: Result<Cgroups, String>,
     home_id: String,
     identities: Identities,
     written: Mutex<HashMap<u32, Identity>>,
@@ -48,6 +50,7 @@ impl Shared {
         worker: PathBuf,
     ) -> Self {
         Self {
+            cgroups: Err("they were not looked for".into()),
             worker,
             notify_address,
             board,
@@ -62,6 +65,14 @@ impl Shared {
             starts: Mutex::default(),
             closing: AtomicBool::new(false),
         }
+    }
+
+    /// Looks where cgroups may be made, and remembers where earlier supervisors made some.
+    pub(super) fn with_cgroups(mut self, hierarchy: Option<&Path>) -> Self {
+        let known = self.identities();
+        let earlier = known.iter().filter_map(|(_, one)| Some(one.cgroup.as_ref()?.parent()?.to_owned()));
+        self.cgroups = Cgroups::find(hierarchy, &self.home_id).map(|cgroups| cgroups.and_earlier(earlier));
+        self
     }
 
     /// What the processes of a run carry in their environment.
@@ -105,14 +116,41 @@ impl Shared {
     pub(super) fn trees(&self) -> Vec<(u32, Tree)> {
         let written = lock(&self.written);
         let tree = |(pm_id, one): (&u32, &Identity)| {
-            Some((*pm_id, Tree { leader: one.pid?, leader_start: one.start_ticks, marker: one.marker.clone() }))
+            Some((
+                *pm_id,
+                Tree {
+                    leader: one.pid?,
+                    leader_start: one.start_ticks,
+                    marker: one.marker.clone(),
+                    cgroup: one.cgroup.clone().map(Cgroup::at),
+                },
+            ))
         };
         written.iter().filter_map(tree).collect()
     }
 
+    /// Forgets an instance, and removes what empty cgroups its runs have left.
     pub(super) fn forget_identity(&self, pm_id: u32) {
         lock(&self.written).remove(&pm_id);
         self.identities.remove(pm_id);
+        self.remove_cgroups(&format!("{}.{pm_id}.", self.home_id));
+    }
+
+    /// Removes the cgroups of runs whose markers begin so, if nothing is in them.
+    pub(super) fn remove_cgroups(&self, prefix: &str) {
+        for (_, cgroup) in self.all_cgroups(prefix) {
+            cgroup.remove();
+        }
+    }
+
+    /// The cgroup of a run, if it is there.
+    pub(super) fn cgroup_of(&self, marker: &str) -> Option<Cgroup> {
+        self.cgroups.as_ref().ok()?.of(marker)
+    }
+
+    /// Every cgroup of runs whose markers begin so.
+    pub(super) fn all_cgroups(&self, prefix: &str) -> Vec<(String, Cgroup)> {
+        self.cgroups.as_ref().map(|cgroups| cgroups.all(prefix)).unwrap_or_default()
     }
 
     /// Everything is being stopped: from now on nothing is started, because nobody would stop it again.

@@ -12,6 +12,8 @@ pub enum Ended {
     Code(i32),
     /// Number of the signal.
     Signal(i32),
+    /// The kernel ended it for lack of memory, by SIGKILL, or something that it ran, of which it told with this exit code.
+    OutOfMemory(Option<i32>),
     /// Nobody could tell: the supervisor was away, or the kernel does not say.
     Unknown,
 }

@@ -1,6 +1,6 @@
 //! What happened, in words.
 
-use app::model::Cause;
+use app::model::{Cause, TreeFigures, TreeHold};
 
 use super::terms::{Ended, Why};
 use crate::process::signal_name;
@@ -11,6 +11,7 @@ pub(super) fn cause(ended: &Ended) -> Cause {
     match ended {
         Ended::Code(0) => Cause::Finished,
         Ended::Code(_) | Ended::Signal(_) => Cause::Crash,
+        Ended::OutOfMemory(_) => Cause::OutOfMemory,
         Ended::Unknown => Cause::Unknown,
     }
 }
@@ -21,6 +22,8 @@ pub(super) fn ended(ended: &Ended) -> String {
     match ended {
         Ended::Code(code) => format!("exit {code}"),
         Ended::Signal(number) => signal_name(*number),
+        Ended::OutOfMemory(Some(code)) => format!("out of memory, exit {code}"),
+        Ended::OutOfMemory(None) => "out of memory, SIGKILL".into(),
         Ended::Unknown => "an exit that nobody saw".into(),
     }
 }
@@ -77,6 +80,27 @@ pub(super) fn megabytes(bytes: u64) -> String {
     format!("{} MB", (bytes + (1 << 19)) >> 20)
 }
 
+/// How trees are held where there are cgroups, which can keep these limits.
+#[must_use]
+pub(super) fn held_by_cgroup(limits: Vec<String>) -> TreeFigures {
+    let kept = match limits.as_slice() {
+        [] => "limits of cpu, memory and pids cannot be kept here".to_owned(),
+        limits => format!("limits that can be kept: {}", limits.join(", ")),
+    };
+    let message = format!("Each app runs in a cgroup of its own, so nothing that it starts is left after a stop; {kept}.");
+    TreeFigures { held_by: TreeHold::Cgroup, limits, message }
+}
+
+/// How trees are held where there are none.
+#[must_use]
+pub(super) fn held_by_search(why: &str) -> TreeFigures {
+    let message = format!(
+        "What an app starts is found by session, parent and a marker in its environment, and limits of cpu, memory and pids are not \
+         kept, because there are no cgroups to use: {why}."
+    );
+    TreeFigures { held_by: TreeHold::Search, limits: Vec::new(), message }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +118,7 @@ mod tests {
         let why = Why { cause: Cause::MemoryLimit, actor: None, detail: Some("memory 301 MB over its limit of 300 MB".into()) };
         assert_eq!(asked("restarted", &why), "restarted: memory 301 MB over its limit of 300 MB");
         assert_eq!(ended(&Ended::Signal(9)), "SIGKILL");
+        assert_eq!(ended(&Ended::OutOfMemory(None)), "out of memory, SIGKILL");
+        assert_eq!(cause(&Ended::OutOfMemory(Some(137))), Cause::OutOfMemory);
     }
 }

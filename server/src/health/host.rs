@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use app::model::{CpuFigures, DiskFigures, MemoryFigures};
+use app::model::{CpuFigures, DiskFigures, MemoryFigures, TreeFigures};
 use sysinfo::{MemoryRefreshKind, System};
 
 const MIB: u64 = 1 << 20;
@@ -18,6 +18,8 @@ pub struct HostFigures {
     pub disk: DiskFigures,
     /// Seconds since it was started.
     pub uptime_seconds: f64,
+    /// How trees are held on it: whoever holds them knows.
+    pub trees: TreeFigures,
 }
 
 /// Measures the host. What cannot be read is 0.
@@ -44,6 +46,7 @@ impl Host {
             memory: self.memory(),
             disk: self.disk(),
             uptime_seconds: crate::process::monotonic_ms() as f64 / 1000.0,
+            trees: TreeFigures::default(),
         }
     }
 

@@ -81,6 +81,7 @@ impl Ticker {
     fn judge(&self, host: &HostFigures) -> HealthDocument {
         let mut host = host.clone();
         (host.disk.history_bytes, host.disk.logs_bytes) = (self.history.size_bytes(), self.logs.total_bytes());
+        host.trees = self.engine.trees_held();
         let node = self.board.node();
         document(&self.board.apps(), &host, &node.hostname, node.started_at, process::wall_clock())
     }

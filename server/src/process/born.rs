@@ -9,7 +9,8 @@ use std::ffi::{CString, c_char, c_int, c_void};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use super::own::Inherited;
+use rustix::process::Rlimit;
+
 use super::user::Identity;
 
 /// Room for the calls that the new process makes before it is the program.
@@ -38,8 +39,14 @@ pub(super) struct Plan<'a> {
     pub(super) cwd: CString,
     /// What it is to have open, from 0 on.
     pub(super) files: Vec<&'a OwnedFd>,
+    /// What it enters its cgroup by.
+    pub(super) entrance: Option<&'a OwnedFd>,
     pub(super) identity: Option<&'a Identity>,
-    pub(super) inherited: Option<Inherited>,
+    pub(super) umask: Option<u32>,
+    /// How many files it may have open.
+    pub(super) open_files: Option<Rlimit>,
+    pub(super) nice: Option<i32>,
+    pub(super) no_new_privs: bool,
 }
 
 /// How far it came.
@@ -47,14 +54,25 @@ pub(super) struct Plan<'a> {
 pub(super) enum Stage {
     /// There is no new process.
     Clone,
-    /// Files, limits and session.
+    /// Files and session.
     Setup,
+    OpenFiles,
+    Nice,
     /// Another user or group.
     Identity,
     /// The working directory.
     Folder,
     /// The program.
     Execute,
+}
+
+/// A process that has become the program.
+#[derive(Debug)]
+pub(super) struct Born {
+    pub(super) pid: u32,
+    pub(super) handle: OwnedFd,
+    /// Why it is not in its cgroup, if it should be.
+    pub(super) outside: Option<io::Error>,
 }
 
 /// Why it is not the program.
@@ -71,13 +89,15 @@ struct Shared<'a> {
     moved: Vec<c_int>,
     stage: Stage,
     errno: c_int,
+    /// Why it could not enter its cgroup.
+    outside: c_int,
 }
 
 impl Plan<'_> {
-    /// Makes the process. Gives its number and a handle of it once it is the program.
-    pub(super) fn carry_out(&self) -> Result<(u32, OwnedFd), Failure> {
+    /// Makes the process. Gives it once it is the program.
+    pub(super) fn carry_out(&self) -> Result<Born, Failure> {
         let mut stack = vec![0_u8; STACK];
-        let mut shared = Shared { plan: self, moved: vec![-1; self.files.len()], stage: Stage::Clone, errno: 0 };
+        let mut shared = Shared { plan: self, moved: vec![-1; self.files.len()], stage: Stage::Clone, errno: 0, outside: 0 };
         let mut handle: RawFd = -1;
         let masked = Masked::new();
         #[expect(unsafe_code, reason = "clone(2) has no safe form")]
@@ -97,7 +117,8 @@ impl Plan<'_> {
         // SAFETY: clone(2) opened it for us (CLONE_PIDFD), and nobody else knows it.
         let handle = unsafe { OwnedFd::from_raw_fd(handle) };
         if shared.errno == 0 {
-            return Ok((number, handle));
+            let outside = (shared.outside != 0).then(|| io::Error::from_raw_os_error(shared.outside));
+            return Ok(Born { pid: number, handle, outside });
         }
         let pid = rustix::process::Pid::from_raw(pid);
         // It has ended already: it left word before.
@@ -168,6 +189,12 @@ impl Shared<'_> {
         #[expect(unsafe_code, reason = "plain system calls between clone and execve")]
         // SAFETY: async-signal-safe calls with plain values and with pointers into `plan`, which outlives them.
         unsafe {
+            // First of all, so that nothing it does is outside. Without it session and marker hold the tree: no reason to fail.
+            if let Some(entrance) = plan.entrance
+                && libc::write(entrance.as_raw_fd(), c"0".as_ptr().cast(), 1) < 0
+            {
+                self.outside = errno();
+            }
             // Handlers are ours, and what a shell set to be ignored would stay so (execve(2)).
             for signal in 1..=64 {
                 libc::signal(signal, libc::SIG_DFL);
@@ -180,14 +207,22 @@ impl Shared<'_> {
             for (moved, number) in self.moved.iter().zip(0..) {
                 attempt!(libc::dup2(*moved, number));
             }
+            if let Some(umask) = plan.umask {
+                libc::umask(umask);
+            }
+            self.stage = Stage::OpenFiles;
             // After the files, which may be out of reach then.
-            if let Some(inherited) = &plan.inherited {
-                libc::umask(inherited.umask.bits());
+            if let Some(files) = &plan.open_files {
                 let limit = libc::rlimit {
-                    rlim_cur: inherited.files.current.unwrap_or(libc::RLIM_INFINITY),
-                    rlim_max: inherited.files.maximum.unwrap_or(libc::RLIM_INFINITY),
+                    rlim_cur: files.current.unwrap_or(libc::RLIM_INFINITY),
+                    rlim_max: files.maximum.unwrap_or(libc::RLIM_INFINITY),
                 };
                 attempt!(libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit));
+            }
+            self.stage = Stage::Nice;
+            // Both before the identity: another user may neither raise a limit (getrlimit(2)) nor go ahead of others (setpriority(2)).
+            if let Some(nice) = plan.nice {
+                attempt!(libc::setpriority(libc::PRIO_PROCESS, 0, nice));
             }
             self.stage = Stage::Identity;
             if let Some(identity) = plan.identity {
@@ -196,6 +231,10 @@ impl Shared<'_> {
                 }
                 attempt!(libc::syscall(libc::SYS_setgid, identity.gid));
                 attempt!(libc::syscall(libc::SYS_setuid, identity.uid));
+            }
+            if plan.no_new_privs {
+                // It holds from the next execve on, and for all that is forked (PR_SET_NO_NEW_PRIVS(2const)).
+                attempt!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
             }
             self.stage = Stage::Folder;
             attempt!(libc::chdir(plan.cwd.as_ptr()));

@@ -2,9 +2,11 @@
 
 mod boot;
 mod born;
+mod cgroup;
 mod channel;
 mod cluster;
 mod command;
+mod conditions;
 mod daemon;
 mod listeners;
 mod marker;
@@ -23,9 +25,11 @@ mod tree;
 mod user;
 
 pub use boot::{boot_id, page_size, start_time, ticks_per_second, ticks_to_time};
+pub use cgroup::{Cgroup, Cgroups};
 pub use channel::{CHANNEL_FD, Channel, Word, channel};
 pub use cluster::{ClusterWord, Query, share_their_ports};
 pub use command::{MARKER, Program, environment, program};
+pub use conditions::Conditions;
 pub use daemon::detach;
 pub use marker::{MarkerCache, marker_of};
 pub use notify::Notices;

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::born::{Failure, Plan, Stage, Strings};
+use super::born::{Born, Failure, Plan, Stage, Strings};
+use super::cgroup::Cgroup;
 use super::command::Program;
-use super::own;
+use super::conditions::Conditions;
 use super::pidfd::PidFd;
 use super::reaper::Reaper;
-use super::user::{Identity, UserError};
+use super::user::UserError;
 
 /// Why a process could not be started. The text says what to do where something can be done.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -40,6 +41,15 @@ pub enum SpawnError {
     /// The logs could not be set up.
     #[error("its log files cannot be written: {0}")]
     Logs(String),
+    /// It may not have so many files open.
+    #[error(
+        "`limits.nofile` cannot be {0}: without root it is {1} at most, and never above fs.nr_open of sysctl; lower it, or raise the \
+         limit of qd (LimitNOFILE under systemd)"
+    )]
+    OpenFiles(u32, u64),
+    /// It may not go ahead of others.
+    #[error("`nice` cannot be {0}: to go ahead of others needs qd to run as root; raise it, or leave it out")]
+    Nice(i32),
     /// Something else, in the kernel's words.
     #[error("{0}")]
     Other(String),
@@ -60,8 +70,10 @@ pub struct Launch {
     pub stderr: OwnedFd,
     /// What else it is to have open, from 3 on.
     pub more: Vec<OwnedFd>,
-    /// Whom it runs as, if not as we do.
-    pub identity: Option<Identity>,
+    /// What it may do and use.
+    pub conditions: Conditions,
+    /// Where it is born.
+    pub cgroup: Option<Cgroup>,
 }
 
 /// A process that was started.
@@ -71,6 +83,8 @@ pub struct Child {
     pub pidfd: PidFd,
     /// When it started, in clock ticks since boot: with the pid it names the process (proc_pid_stat(5), field 22).
     pub start_ticks: u64,
+    /// Why it is not in the cgroup where it should be.
+    pub outside: Option<io::Error>,
 }
 
 /// Starts it: a session of its own, signals at their defaults, nothing open but the standard streams and what it is given.
@@ -78,7 +92,7 @@ pub struct Child {
 /// # Errors
 /// Nothing runs then.
 pub fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnError> {
-    if let Some(identity) = &launch.identity {
+    if let Some(identity) = &launch.conditions.identity {
         for (name, value) in [("HOME", &identity.home), ("USER", &identity.name), ("LOGNAME", &identity.name)] {
             if let Some(value) = value {
                 launch.env.insert(name.into(), value.clone());
@@ -89,27 +103,43 @@ pub fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnError> {
     let args = launch.program.args.iter().map(|arg| text(arg.as_bytes()));
     let env = launch.env.iter().map(|(name, value)| text(format!("{name}={value}").as_bytes()));
     let nothing = std::fs::File::open("/dev/null").map_err(|error| SpawnError::Other(format!("/dev/null: {error}")))?.into();
+    let entrance = launch.cgroup.as_ref().map(Cgroup::entrance).transpose();
     let plan = Plan {
         args: Strings::new([Ok(path.clone())].into_iter().chain(args).collect::<Result<_, _>>()?),
         env: Strings::new(env.collect::<Result<_, _>>()?),
         path,
         cwd: text(launch.cwd.as_os_str().as_bytes())?,
         files: [&nothing, &launch.stdout, &launch.stderr].into_iter().chain(&launch.more).collect(),
-        identity: launch.identity.as_ref(),
-        inherited: own::inherited(),
+        entrance: entrance.as_ref().ok().and_then(Option::as_ref),
+        identity: launch.conditions.identity.as_ref(),
+        umask: launch.conditions.umask(),
+        open_files: launch.conditions.open_files(),
+        nice: launch.conditions.nice,
+        no_new_privs: launch.conditions.no_new_privs,
     };
-    let started = reaper.keep(|| plan.carry_out(), |(pid, _)| *pid);
-    let (pid, handle) = started.map_err(|failure| explain(&failure, launch.program.path, &launch.cwd))?;
+    let started = reaper.keep(|| plan.carry_out(), |born| born.pid);
+    let Born { pid, handle, outside } =
+        started.map_err(|failure| explain(&failure, launch.program.path, &launch.cwd, &launch.conditions))?;
+    launch.conditions.give_to_session(pid);
     // It is not reaped yet, so its number cannot mean another process.
-    Ok(Child { pidfd: PidFd::of(handle, pid), start_ticks: super::start_time(pid).unwrap_or(0) })
+    Ok(Child {
+        pidfd: PidFd::of(handle, pid),
+        start_ticks: super::start_time(pid).unwrap_or(0),
+        outside: entrance.err().or(outside),
+    })
 }
 
 fn text(bytes: &[u8]) -> Result<CString, SpawnError> {
     CString::new(bytes).map_err(|_| SpawnError::Other("an argument or a variable holds a NUL byte; mend it in the config".into()))
 }
 
-fn explain(Failure { stage, error }: &Failure, path: PathBuf, cwd: &std::path::Path) -> SpawnError {
+fn explain(Failure { stage, error }: &Failure, path: PathBuf, cwd: &Path, conditions: &Conditions) -> SpawnError {
     match (stage, error.raw_os_error()) {
+        (Stage::OpenFiles, Some(libc::EPERM)) => {
+            let most = conditions.most_open_files().unwrap_or(u64::MAX);
+            SpawnError::OpenFiles(conditions.nofile.unwrap_or_default(), most)
+        }
+        (Stage::Nice, Some(libc::EACCES | libc::EPERM)) => SpawnError::Nice(conditions.nice.unwrap_or_default()),
         (Stage::Clone, _) => SpawnError::Other(format!("no new process can be made: {error}; are there too many?")),
         (Stage::Folder, Some(libc::ENOENT | libc::ENOTDIR)) => SpawnError::NoFolder(cwd.to_owned()),
         (Stage::Folder, _) => SpawnError::Other(format!("the working directory {} cannot be entered: {error}", cwd.display())),
@@ -150,7 +180,8 @@ mod tests {
             stdout: null(),
             stderr: null(),
             more: Vec::new(),
-            identity: None,
+            conditions: Conditions::default(),
+            cgroup: None,
         }
     }
 

@@ -1,7 +1,8 @@
-//! Which processes belong to an app: descendants, its session and process group, and whoever carries its marker.
+//! Which processes belong to an app: who is in its cgroup, descendants, its session and process group, and whoever carries its marker.
 
 use std::collections::HashMap;
 
+use super::cgroup::Cgroup;
 use super::marker::MarkerCache;
 use super::table::{Proc, Table};
 
@@ -14,6 +15,8 @@ pub struct Tree {
     pub leader_start: Option<u64>,
     /// The value of [`super::MARKER`] in the environment of its processes.
     pub marker: String,
+    /// Where its processes were born, if there are cgroups.
+    pub cgroup: Option<Cgroup>,
 }
 
 impl Table {
@@ -73,13 +76,18 @@ struct Forest<'a> {
     trees: &'a [Tree],
     leaders: HashMap<u32, usize>,
     markers: HashMap<&'a str, usize>,
+    /// Who is in the cgroup of a tree. Read after the table: who ended since cannot have given its number to a stranger in it.
+    within: HashMap<u32, usize>,
     own: u32,
 }
 
 impl<'a> Forest<'a> {
     fn new(table: &'a Table, trees: &'a [Tree], cache: &mut MarkerCache) -> Self {
         let markers = trees.iter().enumerate().map(|(at, tree)| (tree.marker.as_str(), at)).collect();
-        let mut forest = Self { table, trees, leaders: HashMap::new(), markers, own: std::process::id() };
+        let pids =
+            |(at, tree): (usize, &Tree)| tree.cgroup.iter().flat_map(Cgroup::pids).map(|pid| (pid, at)).collect::<Vec<_>>();
+        let within = trees.iter().enumerate().flat_map(pids).collect();
+        let mut forest = Self { table, trees, leaders: HashMap::new(), markers, within, own: std::process::id() };
         for (at, tree) in trees.iter().enumerate().filter(|(_, tree)| tree.leader > 1) {
             let is_stranger = table.get(tree.leader).is_some_and(|process| match tree.leader_start {
                 Some(start) => process.start_ticks != start,
@@ -96,6 +104,9 @@ impl<'a> Forest<'a> {
     fn owner(&self, process: &Proc, cache: &mut MarkerCache) -> Option<usize> {
         if process.pid <= 1 || process.pid == self.own || process.is_dead() {
             return None;
+        }
+        if let Some(at) = self.within.get(&process.pid) {
+            return Some(*at);
         }
         let leaders = [process.pid, process.sid, process.pgid].into_iter().filter_map(|id| Some((id, *self.leaders.get(&id)?)));
         for (leader, at) in leaders {

@@ -121,7 +121,7 @@ fn logs_and_rotation() {
 #[test]
 fn our_own_keys() {
     let spec = one(
-        json!({"layer": "CORE", "critical": true, "depends_on": "db", "stop_signal": "TERM", "health": {"http": "/"}, "limits": {}, "port": "8083"}),
+        json!({"layer": "CORE", "critical": true, "depends_on": "db", "stop_signal": "TERM", "health": {"http": "/"}, "port": "8083"}),
     );
     assert_eq!((spec.layer(), spec.critical, spec.port, spec.stop_signal.as_str()), ("CORE", true, Some(8083), "SIGTERM"));
     assert_eq!((spec.depends_on.as_slice(), &spec.other["health"]), (&["db".into()][..], &json!({"http": "/"})));
@@ -136,4 +136,28 @@ fn command_lines() {
     );
     let spec = one(json!({"script": "PORT=1 node x.js | tee log"}));
     assert_eq!((spec.script.as_str(), spec.args.len(), spec.shell), ("PORT=1 node x.js | tee log", 0, true));
+}
+
+#[test]
+fn what_an_app_may_use() {
+    let spec = one(json!({
+        "nice": 5, "umask": "0027", "noNewPrivs": true, "limits": {"memory": "300M", "cpu": "150%", "pids": 64, "nofile": "1024"},
+    }));
+    assert_eq!((spec.nice, spec.umask, spec.no_new_privs), (Some(5), Some(0o027), true));
+    let limits = TreeLimits { memory_bytes: Some(300 << 20), cpu_percent: Some(150), pids: Some(64), nofile: Some(1024) };
+    assert_eq!(spec.limits, limits);
+    assert_eq!(one(json!({"limits": {"memory": 0, "cpu": null}})).limits, TreeLimits::default());
+    let told = errors(json!([{
+        "script": "a.js", "nice": 20, "umask": "0800", "no_new_privs": "yes", "limits": {"memory": "lots", "cpu": 0, "pids": 0, "nofile": -1},
+    }]));
+    for key in ["nice", "umask", "no_new_privs", "limits.memory", "limits.cpu", "limits.pids", "limits.nofile"] {
+        let named = told.iter().filter(|line| line.contains("json: app") && line.contains(&format!(": {key}: "))).count();
+        assert_eq!(named, 1, "{key} in {told:#?}");
+    }
+    assert_eq!(told.len(), 7);
+    assert_eq!(errors(json!([{"script": "a.js", "limits": "300M"}])).len(), 1);
+    let odd = load_with(&json!([{"script": "a.js", "limits": {"memroy": "1G"}}]), &LoadOptions::default()).unwrap();
+    assert!(
+        odd.warnings.iter().any(|one| one.to_string().contains("limits.memroy: unknown key, it is ignored; is memory meant?"))
+    );
 }

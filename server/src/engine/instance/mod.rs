@@ -8,6 +8,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
+mod cgroup;
 mod role;
 mod run;
 mod show;
@@ -21,7 +22,7 @@ use super::machine::Machine;
 use super::policy::{Policy, Used};
 use super::shared::{AppCell, Shared};
 use super::terms::{Effect, Input, Mono, Tale, Why};
-use crate::process::{self, Channel, ClusterWord, PidFd, Word};
+use crate::process::{self, Cgroup, Channel, ClusterWord, PidFd, Word};
 
 /// How often a tree that is being ended is looked at: at first, and at most.
 const LOOK_FIRST: Duration = Duration::from_millis(2);
@@ -101,6 +102,10 @@ pub(super) struct Actor {
     channel: Option<Channel>,
     standing: watch::Receiver<()>,
     marker: String,
+    /// Where its processes were born. It may outlive the run, as long as something is in it.
+    cgroup: Option<Cgroup>,
+    /// What was last said of limits that do not hold.
+    unheld: Option<String>,
     /// The main process of the last run: its tree may outlive it.
     leader: Option<(u32, u64)>,
     wake: Option<Mono>,
@@ -126,6 +131,8 @@ impl Actor {
             machine,
             running: None,
             marker,
+            cgroup: None,
+            unheld: None,
             leader: None,
             wake: None,
             look: None,
@@ -174,6 +181,7 @@ impl Actor {
             Beginning::Fresh => {}
             Beginning::TakenBack { pidfd, start_ticks, started_at, marker, told } => {
                 let (pid, spec) = (pidfd.pid(), self.cell.running());
+                self.cgroup = self.shared.cgroup_of(&marker);
                 self.marker = marker;
                 self.leader = Some((pid, start_ticks));
                 self.shared.reaper.keep_known(pid);
@@ -199,9 +207,13 @@ impl Actor {
                 }
             }
             Beginning::Lost { marker, main, told } => {
+                self.cgroup = self.shared.cgroup_of(&marker);
                 self.marker = marker;
                 self.leader = main;
                 let leftovers = !self.members().is_empty();
+                if !leftovers {
+                    self.leave_cgroup();
+                }
                 self.step(Input::Lost { leftovers, told });
             }
             Beginning::Rests(rest) => {

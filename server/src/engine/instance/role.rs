@@ -86,7 +86,7 @@ impl Actor {
         let how = match (&tale.kind, &tale.ended) {
             (EventKind::SpawnFailed, _) => tale.why.detail.clone(),
             (EventKind::Stopping, _) if tale.why.cause == Cause::NotReady => Some(self.machine.lateness()),
-            (EventKind::Exit, Some(ended @ (Ended::Code(_) | Ended::Signal(_)))) => {
+            (EventKind::Exit, Some(ended @ (Ended::Code(_) | Ended::Signal(_) | Ended::OutOfMemory(_)))) => {
                 let ran = words::duration(tale.ran_ms.unwrap_or(0));
                 Some(format!("it ended with {} after {ran}", words::ended(ended)))
             }

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::{Actor, Running};
 use crate::config::interpreter;
 use crate::engine::terms::{Effect, Ended, Input};
-use crate::process::{self, Launch, RawExit, SpawnError};
+use crate::process::{self, Conditions, Launch, RawExit, SpawnError};
 
 /// How long the last lines of an ended process may hold up its restart.
 const LAST_LINES_PATIENCE: Duration = Duration::from_millis(50);
@@ -26,7 +26,7 @@ impl Actor {
         if let Some(worker) = self.shared.worker.to_str().filter(|_| is_worker(&spec) && self.shared.worker.is_file()) {
             program.args.splice(0..0, ["--require".to_owned(), worker.to_owned()]);
         }
-        let identity = process::Identity::find(spec.uid.as_deref(), spec.gid.as_deref())?;
+        let conditions = Conditions::of(&spec)?;
         let outputs = self.shared.logs.attach(&spec, self.index).map_err(|error| SpawnError::Logs(error.to_string()))?;
         let mut env = process::environment(&spec, self.pm_id, self.index, &self.marker);
         let mut more = Vec::new();
@@ -45,8 +45,12 @@ impl Actor {
             env.insert("NOTIFY_SOCKET".into(), address.clone());
         }
         let cwd = spec.cwd.clone().into();
-        let launch = Launch { program, cwd, env, stdout: outputs.stdout, stderr: outputs.stderr, more, identity };
-        let child = process::spawn(launch, &self.shared.reaper)?;
+        let cgroup = self.enter_new_cgroup(&spec);
+        let launch = Launch { program, cwd, env, stdout: outputs.stdout, stderr: outputs.stderr, more, conditions, cgroup };
+        let child = process::spawn(launch, &self.shared.reaper).inspect_err(|_| self.leave_cgroup())?;
+        if let Some(error) = &child.outside {
+            self.has_no_cgroup(&spec, error);
+        }
         let (pid, start_ticks) = (child.pidfd.pid(), child.start_ticks);
         self.leader = Some((pid, start_ticks));
         match child.pidfd.watched() {
@@ -85,6 +89,9 @@ impl Actor {
             }
         };
         let ended = match exit {
+            RawExit::Signal(libc::SIGKILL) if self.ran_out_of_memory() => Ended::OutOfMemory(None),
+            // A shell tells so of what it ran (sh(1), "Exit status").
+            RawExit::Code(code) if code == 128 + libc::SIGKILL && self.ran_out_of_memory() => Ended::OutOfMemory(Some(code)),
             RawExit::Code(code) => Ended::Code(code),
             RawExit::Signal(number) => Ended::Signal(number),
             RawExit::Unknown => Ended::Unknown,
@@ -99,7 +106,11 @@ impl Actor {
         self.shared.reaper.forget(pid);
         // The one signal for its end and those of its orphans may have been heard while this process was still in the way.
         self.shared.reaper.reap_orphans();
-        let leftovers = (!process::group_is_empty(pid) || process::orphans_present()) && !self.members().is_empty();
+        let may_be_left = !process::group_is_empty(pid) || process::orphans_present() || self.has_others_in_cgroup();
+        let leftovers = may_be_left && !self.members().is_empty();
+        if !leftovers {
+            self.leave_cgroup();
+        }
         let now = process::monotonic_ms();
         let mut effects = self.machine.apply(Input::Exited { ended, leftovers }, now);
         // The exit comes first, and carries the lines.

@@ -32,6 +32,8 @@ impl Actor {
         match tale.ended {
             Some(Ended::Code(code)) => event.exit_code = Some(code),
             Some(Ended::Signal(number)) => event.signal = Some(process::signal_name(number)),
+            Some(Ended::OutOfMemory(Some(code))) => event.exit_code = Some(code),
+            Some(Ended::OutOfMemory(None)) => event.signal = Some(process::signal_name(libc::SIGKILL)),
             Some(Ended::Unknown) | None => {}
         }
         if exit {
@@ -95,6 +97,7 @@ impl Actor {
             pid: running.map(|running| running.pidfd.get_ref().pid()),
             start_ticks: running.map(|running| running.start_ticks),
             started_at: running.map(|running| running.started_at),
+            cgroup: self.cgroup.as_ref().map(|cgroup| cgroup.path().to_owned()),
             restarts: self.machine.restarts(),
             used: self.machine.used().clone(),
             rests,

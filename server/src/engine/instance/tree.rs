@@ -10,7 +10,12 @@ use crate::process::{self, Channel, PidFd, Table, Tree};
 impl Actor {
     pub(super) fn tree(&self) -> Tree {
         let (leader, start) = self.leader.unzip();
-        Tree { leader: leader.unwrap_or(0), leader_start: start.filter(|ticks| *ticks > 0), marker: self.marker.clone() }
+        Tree {
+            leader: leader.unwrap_or(0),
+            leader_start: start.filter(|ticks| *ticks > 0),
+            marker: self.marker.clone(),
+            cgroup: self.cgroup.clone(),
+        }
     }
 
     /// Every process of the tree that lives and is ours to end, the main one last.
@@ -65,6 +70,8 @@ impl Actor {
     /// looked at again until nothing is left.
     pub(super) fn kill(&mut self) {
         self.killing = true;
+        // At once and with all that is forked meanwhile; then whatever is elsewhere.
+        self.kill_cgroup();
         for pid in self.members() {
             if let Err(error) = process::send_signal(pid, libc::SIGKILL) {
                 tracing::error!(pid, %error, "failed to kill a process");
@@ -82,9 +89,11 @@ impl Actor {
         self.shared.reaper.reap_orphans();
         let members = self.members();
         if members.is_empty() {
+            self.leave_cgroup();
             self.step(Input::TreeGone);
         } else {
             if self.killing {
+                self.kill_cgroup();
                 for pid in members {
                     let _ = process::send_signal(pid, libc::SIGKILL);
                 }

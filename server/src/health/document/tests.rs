@@ -1,4 +1,4 @@
-use app::model::{CpuFigures, DiskFigures, HealthStatus, MemoryFigures};
+use app::model::{CpuFigures, DiskFigures, HealthStatus, MemoryFigures, TreeFigures, TreeHold};
 use serde_json::{Value, json};
 
 use super::*;
@@ -12,6 +12,11 @@ fn host() -> HostFigures {
         memory: MemoryFigures { total_mb: 3868, used_mb: 1891, free_mb: 1977, usage_percent: 48.9 },
         disk: DiskFigures { total_mb: 40_000, free_mb: 30_000, usage_percent: 25.0, history_bytes: 4096, logs_bytes: 512 },
         uptime_seconds: 72_609.62,
+        trees: TreeFigures {
+            held_by: TreeHold::Cgroup,
+            limits: vec!["memory".into(), "pids".into()],
+            message: "Each app runs in a cgroup of its own.".into(),
+        },
     }
 }
 

@@ -13,7 +13,7 @@ impl App {
         let mut command = Command::new("setsid");
         command.args(["sh", "-c", script]).env(process::MARKER, &marker).stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.spawn().unwrap();
-        let tree = Tree { leader: child.id(), leader_start: process::start_time(child.id()), marker };
+        let tree = Tree { leader: child.id(), leader_start: process::start_time(child.id()), marker, cgroup: None };
         Self(child, Watched { pm_id, tree, env_port: None })
     }
 
@@ -74,7 +74,8 @@ fn the_port_of_our_own_process() {
     // A copy of the descriptor, as an app inherits it: its standard input.
     let child = Command::new("setsid").args(["sleep", "600"]).stdin(Stdio::from(std::os::fd::OwnedFd::from(listener))).spawn();
     let child = child.unwrap();
-    let tree = Tree { leader: child.id(), leader_start: process::start_time(child.id()), marker: "test-port".into() };
+    let tree =
+        Tree { leader: child.id(), leader_start: process::start_time(child.id()), marker: "test-port".into(), cgroup: None };
     let app = App(child, Watched { pm_id: 4, tree, env_port: Some(port) });
     let mut sampler = Sampler::new("/");
     let watched = std::slice::from_ref(&app.1);

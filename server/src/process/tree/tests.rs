@@ -18,7 +18,7 @@ impl Family {
         let mut command = Command::new("setsid");
         command.args(["sh", "-c", script]).env(MARKER, &marker).stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.spawn().unwrap();
-        let tree = Tree { leader: child.id(), leader_start: start_time(child.id()), marker };
+        let tree = Tree { leader: child.id(), leader_start: start_time(child.id()), marker, cgroup: None };
         Self { child, tree }
     }
 
@@ -139,7 +139,7 @@ fn made_up(pid: u32, ppid: u32, sid: u32, state: u8) -> Proc {
 }
 
 fn tree_of(leader: u32) -> Tree {
-    Tree { leader: BASE + leader, leader_start: Some(7), marker: leader.to_string() }
+    Tree { leader: BASE + leader, leader_start: Some(7), marker: leader.to_string(), cgroup: None }
 }
 
 #[test]

@@ -11,7 +11,10 @@ use tempfile::TempDir;
 pub(crate) const QD: &str = env!("CARGO_BIN_EXE_qd");
 
 /// A folder with a home in it that nobody made yet.
-pub(crate) struct Place(TempDir);
+pub(crate) struct Place {
+    folder: TempDir,
+    cgroups: bool,
+}
 
 /// How a run ended.
 #[derive(Debug)]
@@ -23,11 +26,16 @@ pub(crate) struct Ended {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self { folder: tempfile::tempdir().unwrap(), cgroups: true }
+    }
+
+    /// As on a host where no cgroups can be made.
+    pub(crate) fn without_cgroups() -> Self {
+        Self { cgroups: false, ..Self::new() }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.path()
     }
 
     pub(crate) fn home(&self) -> PathBuf {
@@ -42,7 +50,10 @@ impl Place {
     pub(crate) fn command<W: AsRef<OsStr>>(&self, program: impl AsRef<OsStr>, words: impl IntoIterator<Item = W>) -> Command {
         let mut command = Command::new(program);
         command.args(words).current_dir(self.path()).stdin(Stdio::null());
-        command.env("QD_HOME", self.home()).env_remove("QD_LISTEN").env_remove("COLUMNS");
+        command.env("QD_HOME", self.home()).env_remove("QD_LISTEN").env_remove("COLUMNS").env_remove("QD_CGROUPS");
+        if !self.cgroups {
+            command.env("QD_CGROUPS", "/nowhere/at/all");
+        }
         command
     }
 

@@ -92,6 +92,7 @@ pub(crate) fn health(names: &[&str]) -> HealthDocument {
         memory: MemoryFigures { total_mb: 4096, used_mb: 1024, free_mb: 3072, usage_percent: 25.0 },
         disk: DiskFigures { total_mb: 20_480, free_mb: 10_240, usage_percent: 50.0, history_bytes: 1 << 20, logs_bytes: 2 << 20 },
         uptime: UptimeFigures { system_seconds: 3600.0, process_seconds: 60.0 },
+        trees: Default::default(),
         platform: "linux".into(),
         hostname: "asterisk".into(),
         timestamp: NOW,

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod chaos;
+mod conditions;
 mod policy;
 mod ready;
 mod reload;

@@ -1,16 +1,24 @@
 //! Stopping means that nothing is left.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::common::daemon::{kill, runs, send, with_word};
-use crate::common::{Daemon, Place};
+use crate::common::{Daemon, Place, skipped};
 
 /// Deaf to everything but SIGKILL, with a grandchild in a session of its own that is so too.
 const DEAF: &str = r#"
 trap '' INT TERM HUP
 setsid bash -c "trap '' INT TERM HUP; echo \$\$ > grandchild; while :; do sleep 1; done" &
+echo $$ > main
+while :; do sleep 1; done
+"#;
+
+/// Deaf, without an environment, in a session of its own and no child of the app: nothing tells whose it is but its cgroup.
+const HIDDEN: &str = r#"
+(setsid env -i bash -c "trap '' INT TERM HUP; echo \$\$ > hidden; while :; do sleep 1; done" &)
 echo $$ > main
 while :; do sleep 1; done
 "#;
@@ -53,7 +61,7 @@ fn a_tree_is_known_by_the_next_supervisor() {
 #[test]
 fn what_a_crash_leaves_behind_is_ended_before_the_next_start() {
     let (daemon, [main, grandchild]) = deaf();
-    crate::common::daemon::kill(main);
+    kill(main);
     daemon.until("a new start", || daemon.runs_anew("deaf", main));
     assert!(!runs(grandchild), "the grandchild of the old one still runs beside the new one");
 }
@@ -67,7 +75,7 @@ fn with_treekill_off_the_children_are_left_alone() {
     let child = number(&daemon, "child").unwrap();
     daemon.done("stop a");
     let left = runs(child);
-    crate::common::daemon::kill(child);
+    kill(child);
     assert!(left, "a child was ended though treekill is off");
 }
 
@@ -142,4 +150,110 @@ fn orphans_of_apps_are_waited_for() {
     };
     daemon.until("all have ended", || orphans() == 0 && zombies(daemon.foreground_pid()) == 0);
     kill(daemon.pid("a"));
+}
+
+/// With an app that hides a process.
+fn hiding(place: Place) -> (Daemon, u32) {
+    place.write("hides.sh", HIDDEN);
+    let daemon = Daemon::serve_in(place, r#"{"apps":[{"name":"hides","script":"hides.sh","kill_timeout":100}]}"#, 1);
+    daemon.until("it is there", || number(&daemon, "main").is_some() && number(&daemon, "hidden").is_some());
+    let hidden = number(&daemon, "hidden").unwrap();
+    (daemon, hidden)
+}
+
+/// The folder of the cgroup of a process, if it is one of ours.
+fn cgroup_of(pid: u32) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let path = text.lines().find_map(|line| line.strip_prefix("0::/")).filter(|path| path.contains("qd."))?;
+    let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+    mounts.into_iter().map(|mount| Path::new(mount).join(path)).find(|folder| folder.is_dir())
+}
+
+#[test]
+fn a_hidden_process_is_gone_after_stop() {
+    let (mut daemon, hidden) = hiding(Place::new());
+    let Some(cgroup) = cgroup_of(hidden) else {
+        kill(hidden);
+        return skipped("cgroups: none can be made here, so a process that hides is not found");
+    };
+    assert_eq!(cgroup_of(daemon.pid("hides")), Some(cgroup.clone()));
+    daemon.done("stop hides");
+    assert!(!runs(hidden), "it hid well");
+    // The next supervisor finds it too, and also if only that is left.
+    for main_is_gone in [false, true] {
+        std::fs::remove_file(daemon.place.path().join("hidden")).unwrap();
+        daemon.done("start hides");
+        daemon.until("it is there again", || number(&daemon, "hidden").is_some());
+        let (main, hidden) = (daemon.pid("hides"), number(&daemon, "hidden").unwrap());
+        assert_ne!(cgroup_of(hidden), Some(cgroup.clone()), "each run has its own");
+        daemon.kill();
+        if main_is_gone {
+            kill(main);
+        }
+        daemon.come_back();
+        if main_is_gone {
+            daemon.until("it is ended before the next start", || daemon.runs_anew("hides", main));
+        } else {
+            daemon.until_online(1);
+            assert_eq!(daemon.pid("hides"), main);
+            daemon.done("stop hides");
+        }
+        assert!(!runs(hidden), "it hid well from the next supervisor; main gone: {main_is_gone}");
+    }
+    let home = std::fs::read_to_string(daemon.place.home().join("run/id")).unwrap();
+    let left = || {
+        let names = std::fs::read_dir(cgroup.parent().unwrap()).unwrap().map(|one| one.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().contains(&home)).count()
+    };
+    assert_eq!(left(), 1, "one that runs, and nothing of the runs before");
+    daemon.done("delete hides");
+    assert_eq!(left(), 0);
+}
+
+#[test]
+fn without_cgroups_trees_are_searched() {
+    let (daemon, hidden) = hiding(Place::without_cgroups());
+    let in_one = cgroup_of(hidden);
+    daemon.done("stop hides");
+    let left = runs(hidden);
+    kill(hidden);
+    assert!(in_one.is_none() && left, "another cgroup than that of the test: {in_one:?}");
+    assert_eq!(daemon.get("/api/health/system")["trees"]["held_by"], "search");
+}
+
+#[test]
+fn limits_hold_or_it_is_told_why_not() {
+    let limits = r#"{"apps":[{"name":"a","script":"sleep","args":"600","limits":{"memory":"64M","cpu":0.5,"pids":50}}]}"#;
+    let daemon = Daemon::serve(limits, 1);
+    let told: Vec<String> = daemon.events("a").iter().map(|event| event["message"].to_string()).collect();
+    let told = told.into_iter().find(|message| message.contains("runs without the limits")).unwrap_or_default();
+    let cgroup = cgroup_of(daemon.pid("a"));
+    for (key, file, text) in
+        [("memory", "memory.max", "67108864\n"), ("cpu", "cpu.max", "50000 100000\n"), ("pids", "pids.max", "50\n")]
+    {
+        match cgroup.as_ref().and_then(|cgroup| std::fs::read_to_string(cgroup.join(file)).ok()) {
+            Some(written) => assert_eq!(written, text, "{file}; {told}"),
+            None => {
+                assert!(
+                    told.contains(&format!("limits.{key}")) || (cgroup.is_none() && !told.is_empty()),
+                    "{key} is missing in {told:?}"
+                )
+            }
+        }
+    }
+}
+
+#[test]
+fn out_of_memory_is_told_apart_from_a_kill() {
+    let hog = r#"{"apps":[{"name":"a","script":"tail","args":"/dev/zero","autorestart":false,"limits":{"memory":"16M"}}]}"#;
+    let daemon = Daemon::serve(r#"{"apps":[]}"#, 0);
+    let kept = daemon.get("/api/health/system")["trees"]["limits"].as_array().unwrap().iter().any(|one| one == "memory");
+    if !kept {
+        return skipped("out-of-memory: this host cannot limit the memory of a cgroup");
+    }
+    daemon.place.write("ecosystem.config.json", hog);
+    daemon.place.qd("start ecosystem.config.json");
+    daemon.until("its end is seen", || daemon.status("a") == "stopped");
+    let exit = daemon.events("a").into_iter().rfind(|event| event["kind"] == "exit").unwrap();
+    assert_eq!((exit["cause"].as_str(), exit["signal"].as_str()), (Some("out-of-memory"), Some("SIGKILL")), "{exit}");
 }

@@ -52,6 +52,12 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
                 }
                 true
             }
+            "items" => {
+                for (place, value) in value.as_array().into_iter().flatten().enumerate() {
+                    check(root, rule, value, &format!("{at}/{place}"), found);
+                }
+                true
+            }
             "if" => {
                 let branch = if fits(root, rule, value) { "then" } else { "else" };
                 check(root, &schema[branch], value, at, found);
@@ -68,6 +74,7 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
 fn is(value: &Value, kind: &Value) -> bool {
     match kind.as_str().unwrap() {
         "object" => value.is_object(),
+        "array" => value.is_array(),
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
         "null" => value.is_null(),
