@@ -7,10 +7,11 @@
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use rustix::process::Rlimit;
 
+use super::clone::{clone, clone_into};
 use super::user::Identity;
 
 /// Room for the calls that the new process makes before it is the program.
@@ -39,8 +40,8 @@ pub(super) struct Plan<'a> {
     pub(super) cwd: CString,
     /// What it is to have open, from 0 on.
     pub(super) files: Vec<&'a OwnedFd>,
-    /// What it enters its cgroup by.
-    pub(super) entrance: Option<&'a OwnedFd>,
+    /// The folder of its cgroup.
+    pub(super) cgroup: Option<&'a OwnedFd>,
     pub(super) identity: Option<&'a Identity>,
     pub(super) umask: Option<u32>,
     /// How many files it may have open.
@@ -89,6 +90,8 @@ struct Shared<'a> {
     moved: Vec<c_int>,
     stage: Stage,
     errno: c_int,
+    /// Was it born in its cgroup?
+    inside: bool,
     /// Why it could not enter its cgroup.
     outside: c_int,
 }
@@ -97,22 +100,26 @@ impl Plan<'_> {
     /// Makes the process. Gives it once it is the program.
     pub(super) fn carry_out(&self) -> Result<Born, Failure> {
         let mut stack = vec![0_u8; STACK];
-        let mut shared = Shared { plan: self, moved: vec![-1; self.files.len()], stage: Stage::Clone, errno: 0, outside: 0 };
-        let mut handle: RawFd = -1;
+        let moved = vec![-1; self.files.len()];
+        let mut shared = Shared { plan: self, moved, stage: Stage::Clone, errno: 0, inside: true, outside: 0 };
         let masked = Masked::new();
-        #[expect(unsafe_code, reason = "clone(2) has no safe form")]
-        // SAFETY: the stack is ours alone, aligned to 16 bytes below its end, and grows down as on every machine that Rust
-        // knows Linux for. The new process runs `begin` on it with `shared`, and this thread, which owns both, sleeps until
-        // it has ended or become the program (CLONE_VFORK). All signals are blocked, so none of our handlers runs in it.
-        let pid = unsafe {
-            let end = stack.as_mut_ptr().add(STACK);
-            let top = end.sub(end as usize % 16).cast::<c_void>();
-            let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
-            libc::clone(begin, top, flags, (&raw mut shared).cast(), &raw mut handle)
+        #[expect(unsafe_code, reason = "the new process shares our memory")]
+        // SAFETY: it runs `begin` on this stack with `shared`, and this thread, which owns both, sleeps until it has ended or
+        // become the program (CLONE_VFORK). All signals are blocked, so none of our handlers runs in it.
+        let made = unsafe {
+            let argument = (&raw mut shared).cast();
+            let inside = self.cgroup.map(|cgroup| clone_into(cgroup, &mut stack, begin, argument));
+            match inside {
+                Some(Ok(made)) => Ok(made),
+                Some(Err(_)) | None => {
+                    shared.inside = false;
+                    clone(&mut stack, begin, (&raw mut shared).cast())
+                }
+            }
         };
-        let error = io::Error::last_os_error();
         drop(masked);
-        let Ok(number) = u32::try_from(pid) else { return Err(Failure { stage: Stage::Clone, error }) };
+        let (pid, handle) = made.map_err(|error| Failure { stage: Stage::Clone, error })?;
+        let number = pid.unsigned_abs();
         #[expect(unsafe_code, reason = "the kernel hands over a new descriptor as a number")]
         // SAFETY: clone(2) opened it for us (CLONE_PIDFD), and nobody else knows it.
         let handle = unsafe { OwnedFd::from_raw_fd(handle) };
@@ -190,10 +197,11 @@ impl Shared<'_> {
         // SAFETY: async-signal-safe calls with plain values and with pointers into `plan`, which outlives them.
         unsafe {
             // First of all, so that nothing it does is outside. Without it session and marker hold the tree: no reason to fail.
-            if let Some(entrance) = plan.entrance
-                && libc::write(entrance.as_raw_fd(), c"0".as_ptr().cast(), 1) < 0
-            {
-                self.outside = errno();
+            if let Some(cgroup) = plan.cgroup.filter(|_| !self.inside) {
+                let entrance = libc::openat(cgroup.as_raw_fd(), c"cgroup.procs".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC);
+                if entrance < 0 || libc::write(entrance, c"0".as_ptr().cast(), 1) < 0 {
+                    self.outside = errno();
+                }
             }
             // Handlers are ours, and what a shell set to be ignored would stay so (execve(2)).
             for signal in 1..=64 {

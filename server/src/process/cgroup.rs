@@ -31,9 +31,9 @@ impl Cgroup {
         &self.0
     }
 
-    /// Opens what a process writes `0` to in order to enter it.
-    pub(super) fn entrance(&self) -> io::Result<OwnedFd> {
-        Ok(OpenOptions::new().write(true).open(self.0.join("cgroup.procs"))?.into())
+    /// Opens its folder, for a process that is to be born in it.
+    pub(super) fn open(&self) -> io::Result<OwnedFd> {
+        Ok(File::open(&self.0)?.into())
     }
 
     /// The processes in it and in those below it. Zombies are none. Empty if it is gone.

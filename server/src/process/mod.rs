@@ -4,6 +4,7 @@ mod boot;
 mod born;
 mod cgroup;
 mod channel;
+mod clone;
 mod cluster;
 mod command;
 mod conditions;

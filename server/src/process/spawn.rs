@@ -103,14 +103,14 @@ pub fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnError> {
     let args = launch.program.args.iter().map(|arg| text(arg.as_bytes()));
     let env = launch.env.iter().map(|(name, value)| text(format!("{name}={value}").as_bytes()));
     let nothing = std::fs::File::open("/dev/null").map_err(|error| SpawnError::Other(format!("/dev/null: {error}")))?.into();
-    let entrance = launch.cgroup.as_ref().map(Cgroup::entrance).transpose();
+    let cgroup = launch.cgroup.as_ref().map(Cgroup::open).transpose();
     let plan = Plan {
         args: Strings::new([Ok(path.clone())].into_iter().chain(args).collect::<Result<_, _>>()?),
         env: Strings::new(env.collect::<Result<_, _>>()?),
         path,
         cwd: text(launch.cwd.as_os_str().as_bytes())?,
         files: [&nothing, &launch.stdout, &launch.stderr].into_iter().chain(&launch.more).collect(),
-        entrance: entrance.as_ref().ok().and_then(Option::as_ref),
+        cgroup: cgroup.as_ref().ok().and_then(Option::as_ref),
         identity: launch.conditions.identity.as_ref(),
         umask: launch.conditions.umask(),
         open_files: launch.conditions.open_files(),
@@ -125,7 +125,7 @@ pub fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnError> {
     Ok(Child {
         pidfd: PidFd::of(handle, pid),
         start_ticks: super::start_time(pid).unwrap_or(0),
-        outside: entrance.err().or(outside),
+        outside: cgroup.err().or(outside),
     })
 }
 
@@ -168,6 +168,7 @@ fn ends_as_on_windows(path: &std::path::Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::Cgroups;
     use crate::process::RawExit;
     use std::os::fd::AsFd;
 
@@ -199,6 +200,37 @@ mod tests {
             assert_eq!(wait(&child), exit, "{line}");
             reaper.forget(child.pidfd.pid());
         }
+    }
+
+    /// In a cgroup, errors come back too, and what cannot be entered keeps nobody from running.
+    #[test]
+    fn with_a_cgroup_and_with_one_that_cannot_be_entered() {
+        let folder = tempfile::tempdir().unwrap();
+        let reaper = Reaper::default();
+        let mut outside = launch("/bin/sh", &["-c", "exit 7"]);
+        outside.cgroup = Some(Cgroup::at(folder.path()));
+        let child = spawn(outside, &reaper).unwrap();
+        assert!(child.outside.is_some());
+        assert_eq!(wait(&child), RawExit::Code(7));
+        reaper.forget(child.pidfd.pid());
+        let marker = format!("spawn-test.{}", std::process::id());
+        let Ok(cgroup) = Cgroups::find(None, "spawn-test").and_then(|all| all.make(&marker).map_err(|error| error.to_string()))
+        else {
+            return;
+        };
+        let mut gone = launch("/no/such/program", &[]);
+        gone.cgroup = Some(cgroup.clone());
+        assert!(matches!(spawn(gone, &reaper), Err(SpawnError::NotFound(_))));
+        let mut inside = launch("/bin/sleep", &["60"]);
+        inside.cgroup = Some(cgroup.clone());
+        let child = spawn(inside, &reaper).unwrap();
+        let mut one = (cgroup.pids(), child.outside.is_none());
+        one.0.retain(|pid| *pid != child.pidfd.pid());
+        child.pidfd.send(9).unwrap();
+        assert_eq!(wait(&child), RawExit::Signal(9));
+        reaper.forget(child.pidfd.pid());
+        assert_eq!(one, (Vec::new(), true));
+        assert!(cgroup.remove());
     }
 
     #[test]
