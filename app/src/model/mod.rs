@@ -6,9 +6,11 @@ mod dependency;
 mod event;
 mod health;
 mod history;
+mod listen;
 mod log;
 mod overview;
 mod problem;
+mod ready;
 mod record;
 mod spec;
 mod stream;
@@ -23,9 +25,11 @@ pub use health::{
     UptimeFigures,
 };
 pub use history::{AppMetrics, EventList, MetricPoint, Range, SnapshotList};
+pub use listen::ListenAddress;
 pub use log::{LogLine, LogPage, LogStream};
 pub use overview::{DayCell, HostTrend, Node, Overview, Trend};
 pub use problem::{Problem, ProblemBody};
+pub use ready::WaitReady;
 pub use record::{AppRecord, InstanceRecord};
 pub use spec::{AppSpec, Definition, EnvBlock, ExecMode, Interpreter, LogFile, LogPolicy, Rotation, TreeLimits, Watch};
 pub use stream::{Snapshot, StreamEvent};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Dependency;
+use super::{Dependency, ListenAddress, WaitReady};
 
 /// Names and values of an environment.
 pub type EnvBlock = BTreeMap<String, String>;
@@ -179,8 +179,9 @@ pub struct AppSpec {
     pub kill_timeout_ms: u64,
     /// Is the whole tree stopped, or the first process alone?
     pub treekill: bool,
-    /// Does it tell when it is ready?
-    pub wait_ready: bool,
+    /// When it counts as ready.
+    #[cfg_attr(feature = "ssr", schema(value_type = serde_json::Value))]
+    pub wait_ready: WaitReady,
     /// How long it may take until ready; ms.
     pub listen_timeout_ms: u64,
     /// Is it told to stop by a message of Node's IPC instead of a signal?
@@ -217,6 +218,9 @@ pub struct AppSpec {
     pub no_new_privs: bool,
     /// What its tree may use.
     pub limits: TreeLimits,
+    /// Where `qd` listens for it.
+    #[cfg_attr(feature = "ssr", schema(value_type = Vec<String>))]
+    pub listen: Vec<ListenAddress>,
     /// Apps that it waits for at its start.
     pub depends_on: Vec<Dependency>,
     /// PM2 options that were accepted, and are told by `jlist`, but need nothing of the engine.
@@ -255,7 +259,7 @@ impl Default for AppSpec {
             stop_signal: "SIGINT".into(),
             kill_timeout_ms: 1600,
             treekill: true,
-            wait_ready: false,
+            wait_ready: WaitReady::No,
             listen_timeout_ms: 30_000,
             shutdown_with_message: false,
             cron_restart: None,
@@ -274,6 +278,7 @@ impl Default for AppSpec {
             umask: None,
             no_new_privs: false,
             limits: TreeLimits::default(),
+            listen: Vec::new(),
             depends_on: Vec::new(),
             other: BTreeMap::new(),
         }

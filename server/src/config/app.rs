@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use app::model::{AppSpec, EnvBlock, ExecMode, LogFile, LogPolicy, Rotation, Watch};
+use app::model::{AppSpec, EnvBlock, ExecMode, LogFile, LogPolicy, Rotation, WaitReady, Watch};
 use serde_json::{Map, Value};
 
 use super::{
@@ -15,7 +15,8 @@ use super::{
     value::{
         self, args, dependency, duration,
         env::{self, Filter},
-        exit_codes, instances, interpreter, log_file, logs, name, number, schedule, script, signal, size, text, user, watch,
+        exit_codes, instances, interpreter, listen, log_file, logs, name, number, schedule, script, signal, size, text, user,
+        watch,
     },
 };
 
@@ -70,6 +71,7 @@ impl Surroundings<'_> {
         read_life(&mut entry, &mut spec);
         limits::read(&mut entry, &mut spec);
         self.read_files(&mut entry, &mut spec, &cwd);
+        check_together(&mut entry, &spec);
         read_rest(&mut entry, &mut spec);
         Read { spec, written_name, environments }
     }
@@ -185,7 +187,7 @@ impl Surroundings<'_> {
         spec.exec_mode = match mode {
             _ if command => ExecMode::Fork,
             Some(mode) => mode,
-            None if given && node => ExecMode::Cluster,
+            None if given && node && !entry.has("listen") => ExecMode::Cluster,
             None => ExecMode::Fork,
         };
         if spec.exec_mode == ExecMode::Cluster && !node {
@@ -230,6 +232,8 @@ fn read_life(entry: &mut Entry, spec: &mut AppSpec) {
     spec.uid = entry.read("uid", user::user);
     spec.gid = entry.read("gid", user::user);
     spec.depends_on = entry.read("depends_on", dependency::dependencies).unwrap_or_default();
+    spec.listen = entry.read("listen", listen::addresses).unwrap_or_default();
+    set(&mut spec.wait_ready, entry.read("wait_ready", listen::wait_ready));
     spec.stop_exit_codes = entry.read("stop_exit_codes", exit_codes::exit_codes).unwrap_or_default();
     spec.max_memory_restart = entry.read("max_memory_restart", size::limit).flatten();
     spec.cron_restart = entry.read("cron_restart", schedule::schedule).flatten();
@@ -248,10 +252,21 @@ fn read_life(entry: &mut Entry, spec: &mut AppSpec) {
         ("autostart", &mut spec.autostart),
         ("autorestart", &mut spec.autorestart),
         ("treekill", &mut spec.treekill),
-        ("wait_ready", &mut spec.wait_ready),
         ("shutdown_with_message", &mut spec.shutdown_with_message),
     ] {
         set(field, entry.read(key, value::switch));
+    }
+}
+
+/// What is right by itself may not go together.
+fn check_together(entry: &mut Entry, spec: &AppSpec) {
+    if spec.wait_ready == WaitReady::Port && spec.env_port().is_none() {
+        entry.error(Some("wait_ready"), "\"port\" needs to know which: set `port`".into());
+    }
+    let node = !spec.shell && interpreter::is_node(&spec.interpreter, &spec.script);
+    if !spec.listen.is_empty() && node && spec.exec_mode == ExecMode::Cluster {
+        let message = "the workers of a cluster share what they listen on already; leave it out, or set exec_mode to \"fork\"";
+        entry.error(Some("listen"), message.into());
     }
 }
 

@@ -52,6 +52,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("depends_on", &[]),
     ("layer", &[]),
     ("limits", &[]),
+    ("listen", &[]),
     ("log_policy", &[]),
     ("max_size", &[]),
     ("nice", &[]),

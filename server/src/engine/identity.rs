@@ -47,6 +47,14 @@ pub(super) struct Rest {
     pub(super) reason: Option<String>,
 }
 
+/// Where the locks of an instance are, which its processes carry.
+pub(super) struct Locks {
+    /// Of the one that serves.
+    pub(super) serves: PathBuf,
+    /// Of one that is to take its place.
+    pub(super) tries: PathBuf,
+}
+
 /// The folder of these files.
 #[derive(Clone, Debug)]
 pub(super) struct Identities {
@@ -78,8 +86,19 @@ impl Identities {
         std::fs::rename(new, self.path(pm_id))
     }
 
+    /// Where the locks of an instance are.
+    pub(super) fn locks(&self, pm_id: u32) -> Locks {
+        let path = |name| self.folder.join(format!("{pm_id}.{name}"));
+        Locks { serves: path("lock"), tries: path("trial.lock") }
+    }
+
     /// Forgets an instance.
     pub(super) fn remove(&self, pm_id: u32) {
+        let Locks { serves, tries } = self.locks(pm_id);
+        for lock in [serves, tries] {
+            // Few have one on trial.
+            let _ = std::fs::remove_file(lock);
+        }
         if let Err(error) = std::fs::remove_file(self.path(pm_id))
             && error.kind() != io::ErrorKind::NotFound
         {

@@ -1,5 +1,5 @@
 use super::*;
-use app::model::{AppSpec, ExecMode};
+use app::model::{AppSpec, ExecMode, WaitReady};
 use proptest::prelude::*;
 
 fn machine(change: impl FnOnce(&mut AppSpec)) -> Machine {
@@ -146,7 +146,7 @@ fn a_process_that_went_while_nobody_looked_is_started_again() {
 
 #[test]
 fn one_that_waits_to_be_ready() {
-    let mut machine = machine(|spec| (spec.wait_ready, spec.listen_timeout_ms, spec.max_restarts) = (true, 500, 2));
+    let mut machine = machine(|spec| (spec.wait_ready, spec.listen_timeout_ms, spec.max_restarts) = (WaitReady::Told, 500, 2));
     machine.apply(Input::Start(Why::plain(Cause::Config)), 0);
     assert!(machine.apply(Input::Spawned, 0).contains(&Effect::Wake(500)));
     assert_eq!((machine.state(), machine.is_coming()), (State::Starting, true));
@@ -158,7 +158,7 @@ fn one_that_waits_to_be_ready() {
 
 #[test]
 fn one_that_is_not_ready_in_time_has_failed() {
-    let mut machine = machine(|spec| (spec.wait_ready, spec.listen_timeout_ms, spec.max_restarts) = (true, 500, 2));
+    let mut machine = machine(|spec| (spec.wait_ready, spec.listen_timeout_ms, spec.max_restarts) = (WaitReady::Told, 500, 2));
     machine.apply(Input::Start(Why::plain(Cause::Config)), 0);
     machine.apply(Input::Spawned, 0);
     let effects = machine.apply(Input::Due, 500);
@@ -307,7 +307,8 @@ proptest! {
         let mut machine = machine(|spec| {
             (spec.restart_delay_ms, spec.exp_backoff_restart_delay_ms, spec.autorestart) = (restart_delay, backoff, autorestart);
             spec.max_restarts = 5;
-            (spec.wait_ready, spec.listen_timeout_ms) = (wait_ready, 2500);
+            spec.wait_ready = if wait_ready { WaitReady::Told } else { WaitReady::No };
+            spec.listen_timeout_ms = 2500;
             spec.exec_mode = if cluster { ExecMode::Cluster } else { ExecMode::Fork };
             spec.depends_on = if depends { vec!["db".into()] } else { Vec::new() };
         });

@@ -15,6 +15,7 @@ mod primary;
 mod reload;
 mod schedule;
 mod shared;
+mod sockets;
 mod starts;
 mod store;
 mod terms;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use app::model::{AppSpec, ExecMode};
+use app::model::{AppSpec, ExecMode, WaitReady};
 use serde::{Deserialize, Serialize};
 
 use super::terms::{Ended, Finished, Mono, Ready};
@@ -88,7 +88,7 @@ impl Policy {
             restart_delay_ms: spec.restart_delay_ms,
             exp_backoff_ms: spec.exp_backoff_restart_delay_ms,
             kill_timeout_ms: spec.kill_timeout_ms,
-            waits_ready: spec.wait_ready,
+            waits_ready: spec.wait_ready != WaitReady::No,
             listen_timeout_ms: spec.listen_timeout_ms,
             depends: !spec.depends_on.is_empty(),
             drains: spec.exec_mode == ExecMode::Cluster,

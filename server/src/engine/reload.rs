@@ -95,7 +95,7 @@ impl Engine {
             return Err(STOPPED.into());
         }
         let is_worker = entry.cell.latest().exec_mode == ExecMode::Cluster;
-        if before.state != State::Online || !(is_worker || process::share_their_ports(&before.pids) == Some(true)) {
+        if before.state != State::Online || !(is_worker || entry.cell.sockets.beside(&before.pids)) {
             return Ok(None);
         }
         let cell = entry.cell.clone();

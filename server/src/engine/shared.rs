@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use app::model::AppSpec;
 
 use super::board::Board;
-use super::identity::{Identities, Identity};
+use super::identity::{Identities, Identity, Locks};
 use super::primary::Primary;
+use super::sockets::Sockets;
 use super::starts::Starts;
 use super::terms::Mono;
 use crate::logs::Logs;
@@ -96,6 +97,10 @@ impl Shared {
 
     pub(super) fn identities(&self) -> Vec<(u32, Identity)> {
         self.identities.read_all()
+    }
+
+    pub(super) fn locks(&self, pm_id: u32) -> Locks {
+        self.identities.locks(pm_id)
     }
 
     /// Writes it unless nothing changed. A failure does not stop an app: its marker still tells who it is.
@@ -190,6 +195,8 @@ pub(super) struct AppCell {
     specs: Mutex<Specs>,
     /// Of the workers, in cluster mode.
     pub(super) primary: Primary,
+    /// What `qd` listens on for it.
+    pub(super) sockets: Sockets,
 }
 
 struct Specs {
@@ -204,6 +211,7 @@ impl AppCell {
             board,
             specs: Mutex::new(Specs { running: Arc::new(spec), pending: None }),
             primary: Primary::default(),
+            sockets: Sockets::default(),
         }
     }
 

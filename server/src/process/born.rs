@@ -14,6 +14,10 @@ use rustix::process::Rlimit;
 use super::clone::{clone, clone_into};
 use super::user::Identity;
 
+/// The variable that says for whom inherited sockets are.
+const LISTEN_PID: &[u8] = b"LISTEN_PID=";
+/// Of the largest number of a process.
+const DIGITS: usize = 10;
 /// Room for the calls that the new process makes before it is the program.
 const STACK: usize = 256 << 10;
 /// Descriptors of ours are put out of the way of those that the program is to have, which begin at 0.
@@ -40,6 +44,8 @@ pub(super) struct Plan<'a> {
     pub(super) cwd: CString,
     /// What it is to have open, from 0 on.
     pub(super) files: Vec<&'a OwnedFd>,
+    /// Is it told its number?
+    pub(super) listens: bool,
     /// The folder of its cgroup.
     pub(super) cgroup: Option<&'a OwnedFd>,
     pub(super) identity: Option<&'a Identity>,
@@ -88,6 +94,9 @@ struct Shared<'a> {
     plan: &'a Plan<'a>,
     /// Where each file goes first.
     moved: Vec<c_int>,
+    env: Vec<*const c_char>,
+    /// Room for `LISTEN_PID`.
+    number: [u8; LISTEN_PID.len() + DIGITS + 1],
     stage: Stage,
     errno: c_int,
     /// Was it born in its cgroup?
@@ -101,7 +110,21 @@ impl Plan<'_> {
     pub(super) fn carry_out(&self) -> Result<Born, Failure> {
         let mut stack = vec![0_u8; STACK];
         let moved = vec![-1; self.files.len()];
-        let mut shared = Shared { plan: self, moved, stage: Stage::Clone, errno: 0, inside: true, outside: 0 };
+        let mut env = self.env.list.clone();
+        if self.listens {
+            // Its place is taken by what the new process alone can know.
+            env.insert(0, c"".as_ptr());
+        }
+        let mut shared = Shared {
+            plan: self,
+            moved,
+            env,
+            number: [0; LISTEN_PID.len() + DIGITS + 1],
+            stage: Stage::Clone,
+            errno: 0,
+            inside: true,
+            outside: 0,
+        };
         let masked = Masked::new();
         #[expect(unsafe_code, reason = "the new process shares our memory")]
         // SAFETY: it runs `begin` on this stack with `shared`, and this thread, which owns both, sleeps until it has ended or
@@ -244,6 +267,9 @@ impl Shared<'_> {
                 // It holds from the next execve on, and for all that is forked (PR_SET_NO_NEW_PRIVS(2const)).
                 attempt!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
             }
+            if plan.listens {
+                self.tell_number(libc::getpid().unsigned_abs());
+            }
             self.stage = Stage::Folder;
             attempt!(libc::chdir(plan.cwd.as_ptr()));
             self.stage = Stage::Execute;
@@ -251,8 +277,21 @@ impl Shared<'_> {
             libc::sigemptyset(&raw mut none);
             libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
             // Directly, because execvp(3) hands a file of an unknown format to a shell instead of saying so.
-            libc::execve(plan.path.as_ptr(), plan.args.list.as_ptr(), plan.env.list.as_ptr());
+            libc::execve(plan.path.as_ptr(), plan.args.list.as_ptr(), self.env.as_ptr());
         }
         errno()
+    }
+
+    /// Puts the number of the new process into its environment, without allocating.
+    fn tell_number(&mut self, pid: u32) {
+        let digits = pid.checked_ilog10().unwrap_or(0) + 1;
+        let ten_to = (0..digits).rev().map(|place| 10_u32.pow(place));
+        let text = LISTEN_PID.iter().copied().chain(ten_to.map(|unit| b'0' + (pid / unit % 10) as u8));
+        for (to, byte) in self.number.iter_mut().zip(text) {
+            *to = byte;
+        }
+        if let Some(slot) = self.env.first_mut() {
+            *slot = self.number.as_ptr().cast();
+        }
     }
 }

@@ -18,10 +18,6 @@ use tokio::net::UnixStream;
 use super::cluster::ClusterWord;
 use super::pidfd::PidFd;
 
-/// The end of the app, as a number that Node is told by `NODE_CHANNEL_FD`.
-pub const CHANNEL_FD: u32 = 3;
-/// Where the app holds our end as well: so nothing is closed when we die, and the next of us finds it there.
-const OUR_END_IN_THE_APP: i32 = 4;
 /// Longer messages are not for us.
 const LONGEST: usize = 64 << 10;
 /// How often a file is sent that did not reach the app, as Node does (`MAX_HANDLE_RETRANSMISSIONS`).
@@ -69,7 +65,8 @@ enum Internal {
     MissesIt,
 }
 
-/// Both ends, as files that the app is to have from [`CHANNEL_FD`] on, and ours.
+/// Ours, and both ends as files that the app is to have: its own, whose number it is told by `NODE_CHANNEL_FD`, and behind it ours
+/// once more, so that nothing is closed when we die, and the next of us finds it there.
 ///
 /// # Errors
 /// No descriptors are left.
@@ -80,11 +77,11 @@ pub fn channel() -> io::Result<(Channel, [OwnedFd; 2])> {
 }
 
 impl Channel {
-    /// The channel of an app that an earlier supervisor started. None where the kernel does not hand it over
+    /// The channel of an app that an earlier supervisor started, by the number that it was told. None where the kernel does not hand it over
     /// (pidfd_getfd(2) asks for the right to trace it), or the app has closed it.
     #[must_use]
-    pub fn of(app: &PidFd) -> Option<Self> {
-        let fd = rustix::process::pidfd_getfd(app.as_fd(), OUR_END_IN_THE_APP, rustix::process::PidfdGetfdFlags::empty());
+    pub fn of(app: &PidFd, number: i32) -> Option<Self> {
+        let fd = rustix::process::pidfd_getfd(app.as_fd(), number + 1, rustix::process::PidfdGetfdFlags::empty());
         Self::over(fd.ok()?).ok()
     }
 

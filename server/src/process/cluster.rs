@@ -6,8 +6,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::io::Errno;
@@ -17,8 +16,10 @@ use rustix::net::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::pidfd::PidFd;
+use super::sockets::{bind_path, family, is_listening, sockets_of};
 
+/// Whoever takes a socket over expects that it never blocks.
+const FLAGS: SocketFlags = SocketFlags::CLOEXEC.union(SocketFlags::NONBLOCK);
 /// Flag of a query: not for IPv4 too (`UV_TCP_IPV6ONLY`, `UV_UDP_IPV6ONLY`).
 const IPV6_ONLY: u32 = 1;
 /// Flag of a query: others may bind the same address (`UV_UDP_REUSEADDR`).
@@ -122,7 +123,7 @@ impl Query {
     /// As bind(2): above all, somebody else has the address.
     pub fn bind(&self) -> io::Result<OwnedFd> {
         match self.kind()? {
-            Kind::Path => bind_path(Path::new(self.address.as_deref().unwrap_or_default())),
+            Kind::Path => bind_path(Path::new(self.address.as_deref().unwrap_or_default()), FLAGS),
             kind => {
                 let mut last = Errno::INVAL.into();
                 for address in self.addresses(kind)? {
@@ -141,9 +142,9 @@ impl Query {
     }
 
     fn bind_to(&self, kind: Kind, address: SocketAddr) -> io::Result<OwnedFd> {
-        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let family = family(&address);
         let is_udp = matches!(kind, Kind::Udp(_));
-        let socket = open(family, if is_udp { SocketType::DGRAM } else { SocketType::STREAM })?;
+        let socket = socket_with(family, if is_udp { SocketType::DGRAM } else { SocketType::STREAM }, FLAGS, None)?;
         let flags = self.flags.unwrap_or(0);
         if !is_udp || flags & UDP_REUSE != 0 {
             sockopt::set_socket_reuseaddr(&socket, true)?;
@@ -172,56 +173,10 @@ impl Query {
         let kind = if matches!(kind, Kind::Udp(_)) { SocketType::DGRAM } else { SocketType::STREAM };
         sockets_of(pid).into_iter().find(|socket| {
             sockopt::socket_type(socket) == Ok(kind)
-                && (kind == SocketType::DGRAM || sockopt::socket_acceptconn(socket) == Ok(true))
+                && (kind == SocketType::DGRAM || is_listening(socket))
                 && getsockname(socket).is_ok_and(|address| wanted.contains(&address))
         })
     }
-}
-
-fn open(family: AddressFamily, kind: SocketType) -> io::Result<OwnedFd> {
-    // Whoever takes it over expects that it never blocks.
-    Ok(socket_with(family, kind, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)?)
-}
-
-fn bind_path(path: &Path) -> io::Result<OwnedFd> {
-    let address = SocketAddrUnix::new(path)?;
-    let socket = open(AddressFamily::UNIX, SocketType::STREAM)?;
-    match bind(&socket, &address) {
-        // A file that nobody listens at is left over from one that was killed.
-        Err(Errno::ADDRINUSE)
-            if UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) =>
-        {
-            std::fs::remove_file(path)?;
-            bind(&socket, &address)?;
-        }
-        bound => bound?,
-    }
-    Ok(socket)
-}
-
-/// Copies of the sockets that a process has open; none if it is gone or may not be looked into (pidfd_getfd(2)).
-fn sockets_of(pid: u32) -> Vec<OwnedFd> {
-    let (Ok(process), Ok(entries)) = (PidFd::open(pid), std::fs::read_dir(format!("/proc/{pid}/fd"))) else {
-        return Vec::new();
-    };
-    let is_socket =
-        |path: &Path| std::fs::read_link(path).is_ok_and(|target| target.as_os_str().as_encoded_bytes().starts_with(b"socket:"));
-    let numbers = entries.flatten().filter(|entry| is_socket(&entry.path()));
-    let numbers = numbers.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    let flags = rustix::process::PidfdGetfdFlags::empty();
-    numbers.filter_map(|number| rustix::process::pidfd_getfd(process.as_fd(), number, flags).ok()).collect()
-}
-
-/// Can a second process listen beside these, on the same ports? Only if each of their listening sockets was opened for that
-/// (`SO_REUSEPORT`, socket(7)). None if they do not listen, or may not be looked into.
-#[must_use]
-pub fn share_their_ports(pids: &[u32]) -> Option<bool> {
-    let sockets = pids.iter().flat_map(|pid| sockets_of(*pid));
-    let listening = sockets.filter(|socket| {
-        sockopt::socket_acceptconn(socket) == Ok(true) && !matches!(sockopt::socket_domain(socket), Ok(AddressFamily::UNIX))
-    });
-    let shared: Vec<bool> = listening.map(|socket| sockopt::socket_reuseport(&socket).unwrap_or(false)).collect();
-    (!shared.is_empty()).then(|| shared.iter().all(|shared| *shared))
 }
 
 #[cfg(test)]
@@ -309,14 +264,5 @@ mod tests {
         ] {
             assert!(query(text).bind().is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn who_can_stand_beside_whom() {
-        assert_eq!(share_their_ports(&[]), None);
-        // Of this process some test may listen at any time, without the option.
-        let one = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        assert_eq!(share_their_ports(&[std::process::id()]), Some(false));
-        drop(one);
     }
 }

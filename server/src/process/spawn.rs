@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use app::model::ListenAddress;
 use thiserror::Error;
 
 use super::born::{Born, Failure, Plan, Stage, Strings};
@@ -50,6 +51,12 @@ pub enum SpawnError {
     /// It may not go ahead of others.
     #[error("`nice` cannot be {0}: to go ahead of others needs qd to run as root; raise it, or leave it out")]
     Nice(i32),
+    /// Where it is to listen, somebody else does, or nobody can.
+    #[error("nobody can listen on {0} for it: {1}; end what listens there (ss -ltnp shows it), or change `listen`")]
+    Listen(ListenAddress, String),
+    /// Processes of an earlier run have its lock.
+    #[error("processes of an earlier run still live{0}; they are being killed, and then it is started")]
+    StillRuns(String),
     /// Something else, in the kernel's words.
     #[error("{0}")]
     Other(String),
@@ -70,6 +77,8 @@ pub struct Launch {
     pub stderr: OwnedFd,
     /// What else it is to have open, from 3 on.
     pub more: Vec<OwnedFd>,
+    /// Is it told its own number, as who inherits sockets has to be (`LISTEN_PID`, sd_listen_fds(3))?
+    pub listens: bool,
     /// What it may do and use.
     pub conditions: Conditions,
     /// Where it is born.
@@ -110,6 +119,7 @@ pub fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnError> {
         path,
         cwd: text(launch.cwd.as_os_str().as_bytes())?,
         files: [&nothing, &launch.stdout, &launch.stderr].into_iter().chain(&launch.more).collect(),
+        listens: launch.listens,
         cgroup: cgroup.as_ref().ok().and_then(Option::as_ref),
         identity: launch.conditions.identity.as_ref(),
         umask: launch.conditions.umask(),
@@ -181,6 +191,7 @@ mod tests {
             stdout: null(),
             stderr: null(),
             more: Vec::new(),
+            listens: false,
             conditions: Conditions::default(),
             cgroup: None,
         }

@@ -99,7 +99,7 @@ fn several_mistakes_in_one_app() {
 }
 
 #[test]
-fn names_of_apps() {
+fn what_apps_may_not_be() {
     for (bad, why) in [
         (json!([{"script": "a.js", "name": "../../x"}]), "128"),
         (json!([{"script": "a.js", "name": "all"}]), "all"),
@@ -109,6 +109,9 @@ fn names_of_apps() {
         (json!([{"script": "all.js"}]), "all"),
         (json!([{"name": "x"}]), "script: it is missing"),
         (json!([{"script": "a.js", "depends_on": "a"}]), "wait for itself"),
+        (json!([{"script": "a.js", "wait_ready": "port"}]), "set `port`"),
+        (json!([{"script": "a.js", "listen": 0}]), "port 0"),
+        (json!([{"script": "a.js", "listen": 80, "exec_mode": "cluster"}]), "share what they listen on"),
         (json!([{"script": "a.js", "depends_on": "b"}, {"script": "b.js", "depends_on": ["a"]}]), "wait for itself"),
     ] {
         let told = errors(bad.clone());

@@ -9,6 +9,7 @@ pub(super) mod exit_codes;
 pub(super) mod instances;
 pub mod interpreter;
 pub(super) mod limits;
+pub(super) mod listen;
 pub(super) mod log_file;
 pub(super) mod logs;
 pub(crate) mod name;

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
 mod cgroup;
+mod inherit;
 mod role;
 mod run;
 mod show;
@@ -106,6 +107,8 @@ pub(super) struct Actor {
     cgroup: Option<Cgroup>,
     /// What was last said of limits that do not hold.
     unheld: Option<String>,
+    /// When to look whether it listens on its port.
+    port_look: Option<Instant>,
     /// The main process of the last run: its tree may outlive it.
     leader: Option<(u32, u64)>,
     wake: Option<Mono>,
@@ -133,6 +136,7 @@ impl Actor {
             marker,
             cgroup: None,
             unheld: None,
+            port_look: None,
             leader: None,
             wake: None,
             look: None,
@@ -172,6 +176,7 @@ impl Actor {
                 _ = self.standing.changed(), if self.machine.waits_for_others() => self.ask_dependencies(),
                 () = due(self.wake) => { self.wake = None; self.step(Input::Due); }
                 () = due_at(self.look.map(|(at, _)| at)) => self.look_at_tree(),
+                () = due_at(self.port_look) => self.look_for_port(),
             }
         }
     }
@@ -185,7 +190,8 @@ impl Actor {
                 self.marker = marker;
                 self.leader = Some((pid, start_ticks));
                 self.shared.reaper.keep_known(pid);
-                self.channel = run::has_channel(&spec).then(|| Channel::of(&pidfd)).flatten();
+                self.channel = run::has_channel(&spec).then(|| Channel::of(&pidfd, inherit::channel_number(&spec))).flatten();
+                self.cell.sockets.take_back(self.pm_id, &spec.listen, pid);
                 match pidfd.watched() {
                     Ok(pidfd) => {
                         if let Err(error) = self.shared.logs.attach(&spec, self.index) {

@@ -127,6 +127,7 @@ impl Actor {
         if self.running.as_ref().is_some_and(|running| Arc::ptr_eq(&running.spec, &self.cell.latest())) {
             self.cell.take_for_start();
         }
+        self.take_lock_along();
         self.write_pid_file();
         let instead = instead_of.map(|pid| format!(", in the place of process {pid}")).unwrap_or_default();
         let message = format!("{}{instead}", words::asked("reloaded", &why));

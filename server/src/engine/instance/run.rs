@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{AppSpec, ExecMode, Interpreter, LogFile, State};
-use tokio::time::timeout;
+use app::model::{AppSpec, ExecMode, Interpreter, LogFile, State, WaitReady};
+use tokio::time::{Instant, timeout};
 
-use super::{Actor, Running};
+use super::{Actor, Running, inherit};
 use crate::config::interpreter;
 use crate::engine::terms::{Effect, Ended, Input};
 use crate::process::{self, Conditions, Launch, RawExit, SpawnError};
@@ -29,24 +29,31 @@ impl Actor {
         let conditions = Conditions::of(&spec)?;
         let outputs = self.shared.logs.attach(&spec, self.index).map_err(|error| SpawnError::Logs(error.to_string()))?;
         let mut env = process::environment(&spec, self.pm_id, self.index, &self.marker);
-        let mut more = Vec::new();
+        let mut more = self.listen(&spec)?;
+        let listens = !more.is_empty();
+        if listens {
+            env.insert("LISTEN_FDS".into(), more.len().to_string());
+        }
         if has_channel(&spec)
             && let Ok((ours, theirs)) = process::channel()
         {
-            env.insert("NODE_CHANNEL_FD".into(), process::CHANNEL_FD.to_string());
+            env.insert("NODE_CHANNEL_FD".into(), inherit::channel_number(&spec).to_string());
             env.insert("NODE_CHANNEL_SERIALIZATION_MODE".into(), "json".into());
             if is_worker(&spec) {
                 // Makes it a worker. Node counts them from 1.
                 env.insert("NODE_UNIQUE_ID".into(), (self.index + 1).to_string());
             }
-            (self.channel, more) = (Some(ours), theirs.into());
+            self.channel = Some(ours);
+            more.extend(theirs);
         }
-        if let Some(address) = self.shared.notify_address.as_ref().filter(|_| spec.wait_ready) {
+        if let Some(address) = self.shared.notify_address.as_ref().filter(|_| spec.wait_ready == WaitReady::Told) {
             env.insert("NOTIFY_SOCKET".into(), address.clone());
         }
+        more.extend(self.lock_run(&spec)?);
         let cwd = spec.cwd.clone().into();
         let cgroup = self.enter_new_cgroup(&spec);
-        let launch = Launch { program, cwd, env, stdout: outputs.stdout, stderr: outputs.stderr, more, conditions, cgroup };
+        let launch =
+            Launch { program, cwd, env, stdout: outputs.stdout, stderr: outputs.stderr, more, listens, conditions, cgroup };
         let child = process::spawn(launch, &self.shared.reaper).inspect_err(|_| self.leave_cgroup())?;
         if let Some(error) = &child.outside {
             self.has_no_cgroup(&spec, error);
@@ -62,6 +69,7 @@ impl Actor {
                 return Err(SpawnError::Other(format!("the new process cannot be watched: {error}")));
             }
         }
+        self.port_look = (spec.wait_ready == WaitReady::Port).then(Instant::now);
         self.write_identity();
         self.write_pid_file();
         Ok(())
@@ -107,7 +115,7 @@ impl Actor {
         // The one signal for its end and those of its orphans may have been heard while this process was still in the way.
         self.shared.reaper.reap_orphans();
         let may_be_left = !process::group_is_empty(pid) || process::orphans_present() || self.has_others_in_cgroup();
-        let leftovers = may_be_left && !self.members().is_empty();
+        let leftovers = (may_be_left && !self.members().is_empty()) || !self.lock_holders().is_empty();
         if !leftovers {
             self.leave_cgroup();
         }

@@ -62,6 +62,10 @@ impl Actor {
         if !self.serves() {
             return;
         }
+        if matches!(self.machine.state(), State::Stopped | State::Errored) {
+            // Who connects is to be refused, instead of waiting for nobody.
+            self.cell.sockets.release(self.pm_id);
+        }
         let (state, reason) = (self.machine.state(), self.machine.reason().map(str::to_owned));
         let pid = self.running.as_ref().map(|running| running.pidfd.get_ref().pid());
         let started_at = self.running.as_ref().map(|running| running.started_at);

@@ -87,7 +87,10 @@ impl Actor {
     pub(super) fn look_at_tree(&mut self) {
         let Some((_, pause)) = self.look.take() else { return };
         self.shared.reaper.reap_orphans();
-        let members = self.members();
+        let mut members = self.members();
+        if members.is_empty() {
+            members = self.lock_holders();
+        }
         if members.is_empty() {
             self.leave_cgroup();
             self.step(Input::TreeGone);

@@ -131,7 +131,8 @@ fn change_identities(daemon: &Daemon, change: impl Fn(&mut Value)) {
 
 fn identities(daemon: &Daemon) -> Vec<PathBuf> {
     let files = std::fs::read_dir(daemon.place.home().join("run/units")).unwrap();
-    files.map(|entry| entry.unwrap().path()).collect()
+    let paths = files.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|ending| ending == "json")).collect()
 }
 
 #[test]

@@ -51,6 +51,34 @@ fn by_message_and_by_notification() {
 }
 
 #[test]
+fn by_its_port() {
+    let place = Place::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    place.write(
+        "late.js",
+        r#"
+const fs = require('fs');
+const wait = setInterval(() => {
+  if (!fs.existsSync('go')) return;
+  clearInterval(wait);
+  require('http').createServer().listen(process.env.PORT, '127.0.0.1');
+}, 20);"#,
+    );
+    let apps = format!(
+        r#"{{"apps":[
+            {{"name":"a","script":"late.js","wait_ready":"port","port":{port}}},
+            {{"name":"b","script":"sleep","args":"600","depends_on":"a"}}
+        ]}}"#
+    );
+    let daemon = Daemon::serve_in(place, &apps, 0);
+    daemon.until("it runs", || daemon.instance("a")["pid"].is_u64());
+    assert_eq!((daemon.instance("a")["state"].as_str(), daemon.instance("b")["pid"].as_u64()), (Some("starting"), None));
+    daemon.place.write("go", "");
+    daemon.until_online(2);
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+}
+
+#[test]
 fn not_ready_in_time_is_a_failure() {
     let apps = r#"{"apps":[{"name":"a","script":"ready.js","wait_ready":true,"listen_timeout":300,"max_restarts":2}]}"#;
     let daemon = Daemon::serve_in(place(), apps, 0);

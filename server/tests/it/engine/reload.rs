@@ -222,6 +222,64 @@ fn what_shares_its_port_is_replaced_without_a_gap() {
     assert!(ask(port).is_some_and(|answer| answer == format!("- - {}", daemon.pid("a"))));
 }
 
+/// Accepts what it inherited from 3 on, as any program that knows systemd's sockets.
+const INHERITS: &str = r#"
+import os, signal, socket
+assert os.environ["LISTEN_FDS"] == "1" and int(os.environ["LISTEN_PID"]) == os.getpid(), os.environ
+s = socket.socket(fileno=3)
+s.settimeout(0.02)
+leaving = []
+signal.signal(signal.SIGINT, lambda *_: leaving.append(1))
+while not leaving:
+    try: c, _ = s.accept()
+    except TimeoutError: continue
+    c.settimeout(None)
+    c.recv(1000)
+    c.sendall(b"HTTP/1.0 200 OK\r\n\r\n- - %d" % os.getpid())
+    c.close()
+"#;
+
+#[test]
+fn no_request_fails_on_an_inherited_socket_whatever_happens_to_the_app() {
+    if !has_python() {
+        return skipped("LISTEN_FDS, because there is no python3 to inherit a socket");
+    }
+    let (place, port) = (Place::new(), free_port());
+    place.write("app.py", INHERITS);
+    let app = format!(r#"{{"apps":[{{"name":"a","script":"app.py","listen":{port},"min_uptime":100,"kill_timeout":2000}}]}}"#);
+    let mut daemon = Daemon::serve_in(place, &app, 1);
+    let load = Load::on(port);
+    for _ in 0..3 {
+        let old = daemon.pid("a");
+        daemon.done("reload a");
+        assert!(daemon.runs_anew("a", old) && !runs(old));
+        // Nobody is refused while there is no process at all.
+        daemon.done("restart a");
+    }
+    // Nor by the next supervisor, which finds the socket in the app.
+    daemon.kill();
+    daemon.come_back();
+    daemon.until_online(1);
+    daemon.done("reload a");
+    daemon.done("restart a");
+    let (answered, failed) = load.end();
+    assert!(answered > 0 && failed == 0, "{failed} of {} requests failed", answered + failed);
+    daemon.done("stop a");
+    assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "somebody would wait for an app that was stopped");
+}
+
+#[test]
+fn a_port_that_somebody_has_is_told() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let app = format!(r#"{{"apps":[{{"name":"a","script":"sleep","args":"600","listen":"{address}","max_restarts":1}}]}}"#);
+    let daemon = Daemon::serve_in(Place::new(), &app, 0);
+    let is_told = || daemon.instance("a")["reason"].as_str().is_some_and(|why| why.contains(&format!("listen on {address}")));
+    daemon.until("it is told", is_told);
+    drop(other);
+    daemon.until_online(1);
+}
+
 #[test]
 fn what_cannot_share_its_port_is_restarted() {
     let (daemon, port) = serve("app.js", "fork", 1);

@@ -210,15 +210,29 @@ fn a_hidden_process_is_gone_after_stop() {
     assert_eq!(left(), 0);
 }
 
+/// As on a host where no cgroups can be made: whatever carries the lock of a run belongs to it.
 #[test]
-fn without_cgroups_trees_are_searched() {
-    let (daemon, hidden) = hiding(Place::without_cgroups());
-    let in_one = cgroup_of(hidden);
+fn without_cgroups_one_that_hides_is_known_by_its_lock() {
+    let (mut daemon, hidden) = hiding(Place::without_cgroups());
+    assert_eq!((cgroup_of(hidden), &daemon.get("/api/health/system")["trees"]["held_by"]), (None, &"search".into()));
     daemon.done("stop hides");
-    let left = runs(hidden);
-    kill(hidden);
-    assert!(in_one.is_none() && left, "another cgroup than that of the test: {in_one:?}");
-    assert_eq!(daemon.get("/api/health/system")["trees"]["held_by"], "search");
+    assert!(!runs(hidden), "it hid well");
+    std::fs::remove_file(daemon.place.path().join("hidden")).unwrap();
+    daemon.done("start hides");
+    daemon.until("it is there again", || number(&daemon, "hidden").is_some());
+    let (main, hidden) = (daemon.pid("hides"), number(&daemon, "hidden").unwrap());
+    // Nothing is written down of the run: the lock alone keeps a second copy from running beside what is left of the first.
+    daemon.kill();
+    kill(main);
+    let units = daemon.place.home().join("run/units");
+    for file in
+        std::fs::read_dir(&units).unwrap().flatten().filter(|file| file.path().extension().is_some_and(|end| end == "json"))
+    {
+        std::fs::remove_file(file.path()).unwrap();
+    }
+    daemon.come_back();
+    daemon.until("it runs anew", || daemon.runs_anew("hides", main));
+    assert!(!runs(hidden), "a second copy ran beside it");
 }
 
 #[test]
