@@ -99,7 +99,7 @@ fn several_mistakes_in_one_app() {
 }
 
 #[test]
-fn what_apps_may_not_be() {
+fn names_of_apps() {
     for (bad, why) in [
         (json!([{"script": "a.js", "name": "../../x"}]), "128"),
         (json!([{"script": "a.js", "name": "all"}]), "all"),
