@@ -51,6 +51,7 @@ pub(crate) fn app(name: &str, state: State) -> App {
         watch: false,
         env_port: None,
         depends_on: Vec::new(),
+        probe: None,
         env: BTreeMap::new(),
         limits: Limits::default(),
         created_at: NOW,
@@ -95,6 +96,7 @@ pub(crate) fn component(app: &App, memory_mb: Option<f32>) -> Component {
         env_port: None,
         state: app.state,
         reason: None,
+        probe: None,
         instances_live: 1,
         instances_total: 1,
     }

@@ -66,6 +66,7 @@ pub fn status(row: &Row) -> (Tone, &'static str) {
         State::Stopping => (Tone::Busy, "Stopping"),
         State::Unkillable => (Tone::Bad, "Stuck"),
         State::Stopped => (Tone::Quiet, "Stopped"),
+        _ if app.is_unhealthy() => (Tone::Bad, "Unhealthy"),
         _ if row.failures.len() > 1 => (Tone::Warn, "Unsteady"),
         _ if app.instances.iter().any(|one| one.state != State::Online) => (Tone::Warn, "Partly up"),
         _ => (Tone::Good, "Running"),
@@ -95,7 +96,8 @@ pub fn note(row: &Row, now: Time) -> String {
     let mut parts = Vec::new();
     match tone {
         Tone::Bad => {
-            parts.extend(app.reason.clone());
+            let failed = app.probe.as_ref().filter(|_| app.is_unhealthy()).and_then(|probe| probe.message.clone());
+            parts.extend(failed.or_else(|| app.reason.clone()));
             if let Some(at) = app.instances.iter().filter_map(|one| one.retry_at).min().filter(|at| *at > now) {
                 parts.push("retry in ".to_owned() + &format::span(whole(at.since(now)) + 1000));
             }
@@ -133,7 +135,7 @@ pub fn note(row: &Row, now: Time) -> String {
 #[must_use]
 pub fn headline<'a>(rows: impl Iterator<Item = &'a Row>, now: Time) -> Headline {
     let rows: Vec<_> = rows.collect();
-    let running = rows.iter().filter(|row| row.app.is_live()).count();
+    let running = rows.iter().filter(|row| row.app.is_live() && !row.app.is_unhealthy()).count();
     Headline { title: title(&rows, running), detail: detail(&rows, running, now) }
 }
 
@@ -243,6 +245,8 @@ fn name_all(pieces: &mut Vec<Piece>, rows: &[&Row]) {
 fn been(rows: &[&Row], now: Time) -> String {
     match rows {
         [row] if row.app.state == State::Unkillable => " does not end, not even by SIGKILL".into(),
+        [row] if row.app.is_unhealthy() => " runs, but does not pass its health check".into(),
+        rows if rows.iter().any(|row| row.app.is_unhealthy()) => " need your attention".into(),
         [row] => [" has been down for ", &format::span_words(now.since(row.down_since.unwrap_or(now)))].concat(),
         _ => " are down".into(),
     }
@@ -262,6 +266,8 @@ pub fn news(events: &[Event]) -> Vec<&Event> {
         | EventKind::Adopted
         | EventKind::Deleted
         | EventKind::Changed
+        | EventKind::Unhealthy
+        | EventKind::Healthy
         | EventKind::Node => true,
         // That a restart was asked for is said by the end of the run before it.
         EventKind::Start => event.actor.is_some() && before(*at, event).is_none_or(|older| older.kind != EventKind::Exit),
@@ -274,7 +280,7 @@ pub fn news(events: &[Event]) -> Vec<&Event> {
 #[must_use]
 pub fn tone(event: &Event) -> Tone {
     match event.kind {
-        EventKind::SpawnFailed | EventKind::Errored | EventKind::Unkillable => Tone::Bad,
+        EventKind::SpawnFailed | EventKind::Errored | EventKind::Unkillable | EventKind::Unhealthy => Tone::Bad,
         EventKind::Exit if event.message.starts_with("went down") => Tone::Bad,
         _ if is_failure(event) => Tone::Warn,
         _ => Tone::Quiet,

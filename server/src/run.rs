@@ -24,7 +24,7 @@ use crate::engine::{Board, Engine, Journal, Options, Store};
 use crate::health::Sampler;
 use crate::history::{self, History, Notify, State};
 use crate::logs::{self, Logs};
-use crate::node::{End, LocalNode, Ticker, no_document};
+use crate::node::{End, LocalNode, Prober, Ticker, no_document};
 use crate::process;
 use crate::web;
 
@@ -265,6 +265,8 @@ impl Running {
             every: settings.sample_every,
         };
         ticker.start().map_err(|error| failed("the thread that measures cannot be started", &error))?;
+        let prober = Prober { board: board.clone(), engine: engine.clone() };
+        prober.start().map_err(|error| failed("the thread that checks health cannot be started", &error))?;
         Ok(Self { node: Arc::new(LocalNode { board, engine, logs, state, history, end }), records })
     }
 

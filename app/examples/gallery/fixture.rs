@@ -73,6 +73,7 @@ fn app(name: &str, layer: &str, critical: bool, limit: Option<u64>, only: Instan
         watch: false,
         env_port: only.port,
         depends_on: Vec::new(),
+        probe: None,
         env: BTreeMap::from([("NODE_ENV".into(), "production".into()), ("API_TOKEN".into(), "••••".into())]),
         limits: Limits {
             memory_bytes: limit.map(|limit| limit << 20),
@@ -154,6 +155,7 @@ fn component(app: &App) -> Component {
         env_port: app.env_port,
         state: app.state,
         reason: app.reason.clone(),
+        probe: None,
         instances_live: u32::from(live),
         instances_total: 1,
     }

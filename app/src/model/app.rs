@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, Dependency, ExecMode, Time};
+use super::{Cause, Dependency, ExecMode, ProbeReport, Time};
 
 /// Where an instance is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -163,6 +163,9 @@ pub struct App {
     pub env_port: Option<u16>,
     /// The apps that it waits for at its start.
     pub depends_on: Vec<Dependency>,
+    /// What came of the checks of its health, while it is checked.
+    #[serde(default)]
+    pub probe: Option<ProbeReport>,
     /// The configured environment; values that look like secrets are masked.
     pub env: BTreeMap<String, String>,
     /// Limits.
@@ -196,6 +199,12 @@ impl App {
     #[must_use]
     pub fn first(&self) -> Option<&Instance> {
         self.instances.iter().find(|one| one.pid.is_some()).or(self.instances.first())
+    }
+
+    /// Does it run, and fail its health checks?
+    #[must_use]
+    pub fn is_unhealthy(&self) -> bool {
+        self.is_live() && self.probe.as_ref().is_some_and(|probe| probe.healthy == Some(false))
     }
 
     /// Does at least one instance run?

@@ -35,6 +35,10 @@ pub enum EventKind {
     SpawnFailed,
     /// SIGKILL had no effect yet.
     Unkillable,
+    /// Its checks failed so often that it counts as not healthy.
+    Unhealthy,
+    /// It is healthy again.
+    Healthy,
     /// Something about the node itself: its start, its history, its config.
     Node,
 }
@@ -57,6 +61,8 @@ impl EventKind {
             Self::Errored => "errored",
             Self::SpawnFailed => "spawn-failed",
             Self::Unkillable => "unkillable",
+            Self::Unhealthy => "unhealthy",
+            Self::Healthy => "healthy",
             Self::Node => "node",
         }
     }
@@ -68,7 +74,7 @@ impl EventKind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Added,
         Self::Changed,
         Self::Deleted,
@@ -82,6 +88,8 @@ impl EventKind {
         Self::Errored,
         Self::SpawnFailed,
         Self::Unkillable,
+        Self::Unhealthy,
+        Self::Healthy,
         Self::Node,
     ];
 }

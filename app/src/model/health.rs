@@ -24,7 +24,7 @@ pub enum HealthStatus {
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ComponentStatus {
-    /// It runs.
+    /// It runs, and no check says that it is not healthy.
     Live,
     /// It does not.
     Down,
@@ -67,6 +67,9 @@ pub struct Component {
     pub state: super::State,
     /// Why it is down.
     pub reason: Option<String>,
+    /// What came of the checks of its health, while it is checked.
+    #[serde(default)]
+    pub probe: Option<super::ProbeReport>,
     /// How many of its instances run.
     pub instances_live: u32,
     /// How many instances it has.

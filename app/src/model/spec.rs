@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dependency, ListenAddress, WaitReady};
+use super::{Dependency, Health, ListenAddress, WaitReady};
 
 /// Names and values of an environment.
 pub type EnvBlock = BTreeMap<String, String>;
@@ -218,6 +218,8 @@ pub struct AppSpec {
     pub no_new_privs: bool,
     /// What its tree may use.
     pub limits: TreeLimits,
+    /// How it is found out whether it is healthy.
+    pub health: Health,
     /// Where `qd` listens for it.
     #[cfg_attr(feature = "ssr", schema(value_type = Vec<String>))]
     pub listen: Vec<ListenAddress>,
@@ -278,6 +280,7 @@ impl Default for AppSpec {
             umask: None,
             no_new_privs: false,
             limits: TreeLimits::default(),
+            health: Health::Automatic,
             listen: Vec::new(),
             depends_on: Vec::new(),
             other: BTreeMap::new(),

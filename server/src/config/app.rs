@@ -15,8 +15,8 @@ use super::{
     value::{
         self, args, dependency, duration,
         env::{self, Filter},
-        exit_codes, instances, interpreter, listen, log_file, logs, name, number, schedule, script, signal, size, text, user,
-        watch,
+        exit_codes, health, instances, interpreter, listen, log_file, logs, name, number, schedule, script, signal, size, text,
+        user, watch,
     },
 };
 
@@ -275,6 +275,12 @@ fn read_rest(entry: &mut Entry, spec: &mut AppSpec) {
     set(&mut spec.namespace, entry.read("namespace", name::label));
     spec.layer = entry.read("layer", name::label);
     set(&mut spec.critical, entry.read("critical", value::switch));
+    if let Some((health, warnings)) = entry.read("health", health::health) {
+        spec.health = health;
+        for warning in warnings {
+            entry.warn(Some("health"), warning);
+        }
+    }
     for key in keys::OBJECTS {
         if let Some(value) = entry.read(key, value::object) {
             entry.warn(Some(key), "is kept, but nothing acts on it in this version".into());

@@ -50,6 +50,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("compress", &[]),
     ("critical", &[]),
     ("depends_on", &[]),
+    ("health", &[]),
     ("layer", &[]),
     ("limits", &[]),
     ("listen", &[]),
@@ -64,7 +65,7 @@ const KEYS: &[(&str, &[&str])] = &[
 ];
 
 /// Our own keys whose values are objects that others read.
-pub(super) const OBJECTS: &[&str] = &["alerts", "health"];
+pub(super) const OBJECTS: &[&str] = &["alerts"];
 
 /// Options of PM2 that need nothing of us. They are kept as they are.
 pub(super) const KEPT: &[&str] = &[

@@ -116,7 +116,7 @@ impl Board {
     }
 
     /// Tells when an app comes or goes, is wanted or not, or one of its instances is in another
-    /// state, has another reason or listens on another port.
+    /// state, has another reason, listens on another port, or passes its checks or not.
     #[must_use]
     pub fn standing(&self) -> watch::Receiver<()> {
         self.standing.subscribe()
@@ -228,8 +228,12 @@ impl Board {
     }
 }
 
-fn standing(app: &App) -> (bool, Vec<(State, Option<String>)>) {
-    (app.wanted, app.instances.iter().map(|one| (one.state, one.reason.clone())).collect())
+/// What others wait for: is it wanted, does it pass its checks, and how does each instance stand?
+type Standing = (bool, Option<bool>, Vec<(State, Option<String>)>);
+
+fn standing(app: &App) -> Standing {
+    let healthy = app.probe.as_ref().and_then(|probe| probe.healthy);
+    (app.wanted, healthy, app.instances.iter().map(|one| (one.state, one.reason.clone())).collect())
 }
 
 /// The state that stands for all instances: the one that needs the most attention.

@@ -41,7 +41,10 @@ fn is_so(app: &App, one: &Instance, until: Until) -> bool {
     match until {
         Until::Started => one.pid.is_some() && matches!(one.state, State::Starting | State::Online),
         Until::Ready => one.state == State::Online,
-        Until::Healthy => one.state == State::Online && (app.env_port.is_none() || one.port == app.env_port),
+        Until::Healthy => {
+            let listens = app.env_port.is_none() || one.port == app.env_port;
+            one.state == State::Online && app.probe.as_ref().map_or(listens, |probe| probe.healthy == Some(true))
+        }
         // One that was not started yet has no reason to rest. How it ended is known as long as this node runs.
         Until::Completed => {
             let ended = one.state == State::Stopped && app.wanted && one.reason.is_some();

@@ -400,6 +400,19 @@ impl Engine {
         }
     }
 
+    /// Heals an app that does not pass its checks: restarts it, of several instances one after the other.
+    pub fn heal(&self, name: &str, why: String) {
+        let why = Why { cause: Cause::Probe, actor: None, detail: Some(why) };
+        match self.slots(name).as_slice() {
+            [only] => _ = only.actor.send(Message::Note(Input::Restart(why))),
+            slots => {
+                for slot in slots {
+                    self.reload_in_passing(name, slot, why.clone());
+                }
+            }
+        }
+    }
+
     /// Stops every app, each before what it depends on, and leaves them wanted: they run again when qd comes back.
     pub async fn shut_down(&self) {
         let _changing = self.0.changing.lock().await;

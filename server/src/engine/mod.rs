@@ -29,3 +29,4 @@ pub use machine::Machine;
 pub use manager::{Engine, Options};
 pub use store::Store;
 pub use terms::{Ended, Input, Mono, Why};
+pub(crate) use words::duration;

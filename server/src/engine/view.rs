@@ -31,6 +31,7 @@ pub(super) fn new_app(spec: &AppSpec, wanted: bool, created_at: Time, instances:
         watch: false,
         env_port: None,
         depends_on: Vec::new(),
+        probe: None,
         env: BTreeMap::new(),
         limits: Limits::default(),
         created_at,

@@ -57,7 +57,7 @@ pub(super) fn asked(verb: &str, why: &Why) -> String {
 
 /// `0.4 s`, `41 s`, `9 min`, `2 h 26 min`, `2 d 19 h`.
 #[must_use]
-pub(super) fn duration(ms: u64) -> String {
+pub(crate) fn duration(ms: u64) -> String {
     let seconds = ms / 1000;
     match seconds {
         0..10 if !ms.is_multiple_of(1000) => format!("{:.1} s", ms as f64 / 1000.0),

@@ -32,11 +32,13 @@ pub fn document(apps: &[App], host: &HostFigures, hostname: &str, started_at: Ti
 /// All instances of an app as one component: it is live while one of them is.
 fn component(app: &App, now: Time) -> Component {
     let live: Vec<&Instance> = app.instances.iter().filter(|one| is_live(one)).collect();
+    let unhealthy = app.probe.as_ref().filter(|probe| probe.healthy == Some(false));
+    let is_down = live.is_empty() || unhealthy.is_some();
     let first = live.first();
     let start_time = first.map(|one| one.started_at.unwrap_or(one.since));
     let mib = |bytes: u64| (bytes as f64 / f64::from(1 << 20)) as f32;
     Component {
-        status: if live.is_empty() { ComponentStatus::Down } else { ComponentStatus::Live },
+        status: if is_down { ComponentStatus::Down } else { ComponentStatus::Live },
         pid: first.and_then(|one| one.pid),
         port: live.iter().find_map(|one| one.port),
         layer: app.layer.clone(),
@@ -51,7 +53,12 @@ fn component(app: &App, now: Time) -> Component {
         start_time,
         env_port: app.env_port,
         state: app.state,
-        reason: if live.is_empty() { app.reason.clone() } else { None },
+        reason: match unhealthy {
+            Some(probe) if !live.is_empty() => probe.message.clone().or_else(|| Some("its checks failed".into())),
+            _ if is_down => app.reason.clone(),
+            _ => None,
+        },
+        probe: app.probe.clone(),
         instances_live: count(live.len()),
         instances_total: count(app.instances.len()),
     }

@@ -3,6 +3,8 @@
 mod document;
 mod host;
 mod judge;
+mod patience;
+mod probe;
 mod sampler;
 #[cfg(test)]
 mod testing;
@@ -11,4 +13,6 @@ mod usage;
 pub use document::document;
 pub use host::HostFigures;
 pub use judge::judge;
+pub use patience::{News, Patience, Verdict};
+pub use probe::Check;
 pub use sampler::{InstanceSample, Sample, Sampler, Watched};

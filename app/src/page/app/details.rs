@@ -23,6 +23,15 @@ fn facts(app: &App) -> Vec<(&'static str, String)> {
         ),
         ("Time to stop", format::span(limits.kill_timeout_ms)),
     ];
+    if let Some(probe) = &app.probe {
+        facts.push(("Health check", [probe.what.as_str(), "; ", &probe.policy].concat()));
+        let came = match (&probe.message, probe.latency_ms) {
+            (Some(message), _) => message.clone(),
+            (None, Some(ms)) => ["passed in ", &format::decimal(ms), " ms"].concat(),
+            (None, None) => "not yet".into(),
+        };
+        facts.push(("Last check", came));
+    }
     facts.extend(limits.memory_bytes.map(|bytes| ("Memory limit", format::size(bytes))));
     facts
 }

@@ -124,7 +124,9 @@ fn our_own_keys() {
         json!({"layer": "CORE", "critical": true, "depends_on": "db", "stop_signal": "TERM", "health": {"http": "/"}, "port": "8083"}),
     );
     assert_eq!((spec.layer(), spec.critical, spec.port, spec.stop_signal.as_str()), ("CORE", true, Some(8083), "SIGTERM"));
-    assert_eq!((spec.depends_on.as_slice(), &spec.other["health"]), (&["db".into()][..], &json!({"http": "/"})));
+    assert_eq!(spec.depends_on, ["db".into()]);
+    let Health::Probed(policy) = spec.health else { panic!("{:?}", spec.health) };
+    assert!(matches!(policy.probe, Probe::Http(http) if http.url == "/"));
 }
 
 #[test]

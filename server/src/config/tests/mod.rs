@@ -6,7 +6,7 @@ mod files;
 
 use std::{fs, path::PathBuf};
 
-use ::app::model::{AppSpec, EnvBlock, ExecMode, Interpreter, LogFile, LogPolicy, Rotation, TreeLimits};
+use ::app::model::{AppSpec, EnvBlock, ExecMode, Health, Interpreter, LogFile, LogPolicy, Probe, Rotation, TreeLimits};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -6,6 +6,7 @@ pub(super) mod dependency;
 pub(super) mod duration;
 pub(super) mod env;
 pub(super) mod exit_codes;
+pub(super) mod health;
 pub(super) mod instances;
 pub mod interpreter;
 pub(super) mod limits;

@@ -1,4 +1,4 @@
-use app::model::{CpuFigures, DiskFigures, HealthStatus, MemoryFigures, TreeFigures, TreeHold};
+use app::model::{CpuFigures, DiskFigures, HealthStatus, MemoryFigures, ProbeReport, TreeFigures, TreeHold};
 use serde_json::{Value, json};
 
 use super::*;
@@ -129,4 +129,25 @@ fn the_schema_refuses_what_is_wrong() {
             assert_ne!(schema::complaints(&bad), Vec::<String>::new(), "without {at}/{key}");
         }
     }
+}
+
+#[test]
+fn one_that_fails_its_checks_is_down_with_its_figures() {
+    let mut apps = stack();
+    let report = ProbeReport {
+        what: "GET http://127.0.0.1:3333/".into(),
+        policy: "restarts after 3 failed checks in a row".into(),
+        healthy: Some(false),
+        failures: 3,
+        latency_ms: None,
+        checked_at: Some(Time(0)),
+        message: Some("GET http://127.0.0.1:3333/: answered 500".into()),
+    };
+    let name = apps.iter().find(|app| app.is_live() && app.critical).unwrap().name.clone();
+    apps.iter_mut().find(|app| app.name == name).unwrap().probe = Some(report.clone());
+    let document = document_of(&apps);
+    let one = &document.components[&name];
+    assert_eq!((document.status, one.status, one.reason.clone()), (HealthStatus::Down, ComponentStatus::Down, report.message));
+    assert!(one.pid.is_some() && one.instances_live == 1);
+    assert_eq!(schema::complaints(&told(&document)), Vec::<String>::new());
 }

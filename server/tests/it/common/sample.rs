@@ -51,6 +51,7 @@ pub(crate) fn app(name: &str) -> App {
         watch: false,
         env_port: Some(7777),
         depends_on: Vec::new(),
+        probe: None,
         env: BTreeMap::new(),
         limits: Limits { memory_bytes: Some(300 << 20), max_restarts: 16, min_uptime_ms: 1000, kill_timeout_ms: 1600 },
         created_at: NOW - 60_000,
@@ -76,6 +77,7 @@ pub(crate) fn component() -> Component {
         env_port: Some(7777),
         state: State::Online,
         reason: None,
+        probe: None,
         instances_live: 1,
         instances_total: 1,
     }

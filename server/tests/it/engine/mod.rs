@@ -4,6 +4,7 @@ mod adoption;
 mod chaos;
 mod conditions;
 mod policy;
+mod probes;
 mod ready;
 mod reload;
 mod trees;

@@ -58,9 +58,17 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
                 }
                 true
             }
+            "allOf" => {
+                for one in rule.as_array().unwrap() {
+                    check(root, one, value, at, found);
+                }
+                true
+            }
             "if" => {
                 let branch = if fits(root, rule, value) { "then" } else { "else" };
-                check(root, &schema[branch], value, at, found);
+                if let Some(rule) = schema.get(branch) {
+                    check(root, rule, value, at, found);
+                }
                 true
             }
             other => panic!("the schema uses the word {other}, which is not checked"),

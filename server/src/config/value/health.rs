@@ -1,0 +1,179 @@
+//! `health`: what is asked of an app, and what is done about the answer.
+
+use app::model::{Health, HealthPolicy, HttpProbe, Probe, Remedy};
+use serde_json::{Map, Value};
+
+use super::{Read, duration, number, text, wrong};
+use crate::config::keys;
+
+const WANTED: &str =
+    "false, a path or an address such as \"/health\", or an object such as { http: \"/health\", interval: \"10s\" }";
+const KEYS: [&str; 9] =
+    ["http", "tcp", "interval", "timeout", "retries", "retry_interval", "cooldown", "start_period", "on_failure"];
+const HTTP_KEYS: [&str; 5] = ["url", "path", "status", "body", "max_latency"];
+
+/// What it means, and warnings about keys that mean nothing.
+pub(in crate::config) fn health(value: &Value) -> Read<(Health, Vec<String>)> {
+    let mut warnings = Vec::new();
+    let health = match value {
+        Value::Bool(false) => Health::Off,
+        Value::Bool(true) => Health::Automatic,
+        Value::String(_) => Health::Probed(HealthPolicy::new(Probe::Http(http(value, &mut warnings)?))),
+        Value::Object(written) => Health::Probed(policy(written, &mut warnings)?),
+        _ => return wrong(value, WANTED),
+    };
+    Ok((health, warnings))
+}
+
+fn policy(written: &Map<String, Value>, warnings: &mut Vec<String>) -> Read<HealthPolicy> {
+    let probe = match (written.get("http"), written.get("tcp")) {
+        (Some(_), Some(_)) => return Err("http and tcp exclude each other; take one of them".into()),
+        (Some(value), None) => Probe::Http(http(value, warnings).map_err(|why| format!("http: {why}"))?),
+        (None, None | Some(Value::Bool(true))) => Probe::Tcp(None),
+        (None, Some(value)) => Probe::Tcp(Some(tcp(value).map_err(|why| format!("tcp: {why}"))?)),
+    };
+    let mut policy = HealthPolicy::new(probe);
+    for (key, value) in written.iter().filter(|(_, value)| !value.is_null()) {
+        let read = match key.as_str() {
+            "http" | "tcp" => Ok(()),
+            "interval" => positive(value).map(|ms| policy.interval_ms = ms),
+            "timeout" => positive(value).map(|ms| policy.timeout_ms = ms),
+            "retries" => number::at_least_one(value).map(|count| policy.retries = count),
+            "retry_interval" => positive(value).map(|ms| policy.retry_interval_ms = ms),
+            "cooldown" => duration::ms(value).map(|ms| policy.cooldown_ms = ms),
+            "start_period" => duration::ms(value).map(|ms| policy.start_period_ms = ms),
+            "on_failure" => remedy(value).map(|remedy| policy.remedy = remedy),
+            _ => {
+                warnings.push(unknown(key, &KEYS));
+                Ok(())
+            }
+        };
+        read.map_err(|why| format!("{key}: {why}"))?;
+    }
+    Ok(policy)
+}
+
+fn unknown(key: &str, known: &[&'static str]) -> String {
+    let hint = keys::nearest(key, known.iter().copied()).map(|near| format!("; is {near} meant?")).unwrap_or_default();
+    format!("{key} is not known, it is ignored{hint}")
+}
+
+fn positive(value: &Value) -> Read<u64> {
+    duration::positive(value).and_then(|_| duration::ms(value))
+}
+
+fn remedy(value: &Value) -> Read<Remedy> {
+    serde_json::from_value(value.clone()).or_else(|_| wrong(value, "\"restart\" or \"tell\""))
+}
+
+fn tcp(value: &Value) -> Read<String> {
+    let text = text::text(value)?;
+    let port = text.rsplit_once(':').map_or(text.as_str(), |(_, port)| port);
+    match port.parse::<u16>() {
+        Ok(port) if port > 0 => Ok(if text.contains(':') { text } else { format!("127.0.0.1:{port}") }),
+        _ => wrong(value, "a port, or HOST:PORT"),
+    }
+}
+
+fn http(value: &Value, warnings: &mut Vec<String>) -> Read<HttpProbe> {
+    let mut probe = HttpProbe { url: String::new(), status: vec![(200, 399)], body: None, max_latency_ms: None };
+    let Value::Object(written) = value else {
+        probe.url = url(value)?;
+        return Ok(probe);
+    };
+    let place = written.get("url").or(written.get("path"));
+    probe.url = place.map_or_else(|| Err("it has neither url nor path".into()), url)?;
+    if let Some(status) = written.get("status") {
+        probe.status = codes(status)?;
+    }
+    probe.body = written.get("body").map(text::text).transpose()?;
+    probe.max_latency_ms = written.get("max_latency").map(positive).transpose()?;
+    warnings.extend(written.keys().filter(|key| !HTTP_KEYS.contains(&key.as_str())).map(|key| unknown(key, &HTTP_KEYS)));
+    Ok(probe)
+}
+
+/// An address that can be asked: `http://` or a path.
+fn url(value: &Value) -> Read<String> {
+    let text = text::text(value)?;
+    if text.starts_with("https://") {
+        return Err("https is not known to probes yet; ask the app itself over http".into());
+    }
+    let absolute = if text.starts_with('/') { format!("http://localhost{text}") } else { text.clone() };
+    match absolute.parse::<hyper::Uri>() {
+        Ok(uri) if uri.scheme_str() == Some("http") && uri.host().is_some() => Ok(text),
+        _ => wrong(value, "a path such as /health, or an address such as http://127.0.0.1:5000/health"),
+    }
+}
+
+/// `200`, `"2xx"`, `"200-299"`, or a list of these.
+fn codes(value: &Value) -> Read<Vec<(u16, u16)>> {
+    let range = |text: &String| {
+        let ends = match text.split_once('-') {
+            Some((from, to)) => (from.trim().parse().ok()?, to.trim().parse().ok()?),
+            None if text.len() == 3 && text.ends_with("xx") => {
+                let hundreds: u16 = text[..1].parse().ok()?;
+                (hundreds * 100, hundreds * 100 + 99)
+            }
+            None => text.parse().ok().map(|code: u16| (code, code))?,
+        };
+        (100 <= ends.0 && ends.0 <= ends.1 && ends.1 <= 999).then_some(ends)
+    };
+    let read = text::list(value).ok().and_then(|list| list.iter().map(range).collect::<Option<Vec<_>>>());
+    match read {
+        Some(codes) if !codes.is_empty() => Ok(codes),
+        _ => wrong(value, "a status such as 200, \"2xx\" or \"200-299\", or a list of them"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn probed(value: Value) -> HealthPolicy {
+        match health(&value).unwrap_or_else(|why| panic!("{value}: {why}")) {
+            (Health::Probed(policy), warnings) if warnings.is_empty() => policy,
+            other => panic!("{value}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn short_and_long() {
+        assert_eq!(health(&json!(false)).unwrap().0, Health::Off);
+        assert_eq!(health(&json!(true)).unwrap().0, Health::Automatic);
+        assert_eq!(probed(json!("/api-health")), probed(json!({"http": {"path": "/api-health"}})));
+        let policy = probed(json!({
+            "http": {"url": "http://127.0.0.1:5000/h", "status": ["2xx", 304, "400-404"], "body": "ok", "max_latency": "2s"},
+            "interval": "30s", "timeout": 500, "retries": 5, "retry_interval": "1s", "cooldown": 0, "start_period": "1m",
+            "on_failure": "tell",
+        }));
+        let Probe::Http(http) = &policy.probe else { panic!("{policy:?}") };
+        assert_eq!(http.status, [(200, 299), (304, 304), (400, 404)]);
+        assert_eq!((http.body.as_deref(), http.max_latency_ms), (Some("ok"), Some(2000)));
+        let times = (policy.interval_ms, policy.timeout_ms, policy.retry_interval_ms, policy.cooldown_ms, policy.start_period_ms);
+        assert_eq!((times, policy.retries, policy.remedy), ((30_000, 500, 1000, 0, 60_000), 5, Remedy::Tell));
+        assert_eq!(probed(json!({"tcp": 80})).probe, Probe::Tcp(Some("127.0.0.1:80".into())));
+        assert_eq!(probed(json!({"interval": 5000})).probe, Probe::Tcp(None));
+    }
+
+    #[test]
+    fn what_is_wrong() {
+        for (value, why) in [
+            (json!(3), "is not false, a path"),
+            (json!("https://a/b"), "https"),
+            (json!("health"), "a path such as"),
+            (json!({"http": "/", "tcp": 80}), "exclude"),
+            (json!({"http": {}}), "neither url nor path"),
+            (json!({"http": {"path": "/", "status": "9xx9"}}), "a status"),
+            (json!({"tcp": "0"}), "a port"),
+            (json!({"interval": 0}), "interval"),
+            (json!({"retries": 0}), "retries"),
+            (json!({"on_failure": "pray"}), "restart"),
+        ] {
+            let told = health(&value).unwrap_err();
+            assert!(told.contains(why), "{value}: {told}");
+        }
+        let (_, warnings) = health(&json!({"intervall": 5})).unwrap();
+        assert!(warnings[0].contains("is interval meant?"), "{warnings:?}");
+    }
+}
