@@ -43,6 +43,7 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["dev"] => dev::dev(),
         ["bench", parts @ ..] => bench::bench(parts),
         ["bench-app", words @ ..] => bench::run_app(words).map(|()| ExitCode::SUCCESS),
+        ["bench-guard", run] => bench::guard(run).map(|()| ExitCode::SUCCESS),
         ["test", parts @ ..] => test::test(parts),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");

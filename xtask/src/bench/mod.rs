@@ -34,6 +34,7 @@ use crate::build::{Kind, build};
 use crate::tools::{say, target};
 
 pub(crate) use self::app::run as run_app;
+pub(crate) use self::sweep::guard;
 
 /// One part of what is measured, by the word that chooses it.
 type Measure = (&'static str, fn(&Supervisor, &Path, Take<'_>) -> Result<()>);
@@ -70,6 +71,7 @@ pub(crate) fn bench(words: &[&str]) -> Result<ExitCode> {
     if place.exists() {
         fs::remove_dir_all(&place).with_context(|| format!("failed to empty {}", place.display()))?;
     }
+    let _guard = sweep::guarded()?;
     let mut table = Table::new(supervisors.iter().map(Supervisor::title).collect());
     // One part after the other, so that what disturbs the machine meanwhile meets all of them.
     for (word, measure) in MEASURES.iter().filter(|(word, _)| words.is_empty() || words.contains(word)) {

@@ -14,7 +14,7 @@ use super::usage::{cpu_for, memory};
 use super::{stack, start};
 
 /// Starting and first samples are over by then.
-const SETTLE: Duration = Duration::from_secs(15);
+const SETTLE: Duration = Duration::from_secs(10);
 /// One tick of the kernel's clock is 0.03 % of a core here.
 const WATCHED: Duration = Duration::from_secs(30);
 

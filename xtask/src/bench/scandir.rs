@@ -34,6 +34,12 @@ pub(super) fn write(kind: Kind, home: &Path, apps: &[Value]) -> Result<()> {
             text.push_str("exec 2>&1\n");
             logger(kind, &service.join("log"), Path::new(file), app["max_size"] == "10M")?;
         }
+        // s6 starts at once what was ready for more than a second, and has others wait for one.
+        if kind == Kind::S6 && !app["max_restarts"].is_null() {
+            fs::create_dir_all(&service)?;
+            fs::write(service.join("notification-fd"), "3")?;
+            text.push_str("echo >&3\nexec 3>&-\n");
+        }
         let script = word("script")?;
         let node = if script.ends_with(".js") { "node " } else { "" };
         write!(text, "exec {node}{}", quoted(script))?;

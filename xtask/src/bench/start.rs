@@ -13,7 +13,7 @@ use super::supervisor::{Supervisor, Take};
 use super::table::Row;
 
 const APPS: usize = 100;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 const TIME: Row = Row::new("apps: from the command to the last that lives, median", "ms", 0);
 

@@ -2,10 +2,13 @@
 //! however often it forked and left its session.
 
 use std::fs;
-use std::process::{Command, id};
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio, id};
 use std::thread::sleep;
 use std::time::Duration;
 
+use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The variable that is the mark; its value is our own process.
@@ -21,10 +24,31 @@ pub(super) fn marked(mut command: Command) -> Command {
     command
 }
 
-/// Kills until nothing is left: what is killed may have forked between the look and the signal.
+/// Kills until nothing is left that this run started.
 pub(super) fn sweep() {
+    sweep_of(id());
+}
+
+/// Starts a process that sweeps when this one has ended, however that came about: it holds the other end of a pipe. Its group is
+/// its own, so that what interrupts us does not reach it.
+pub(super) fn guarded() -> Result<Child> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["bench-guard", &id().to_string()]).stdin(Stdio::piped()).process_group(0);
+    command.spawn().context("failed to start the process that ends what is left over")
+}
+
+/// That process.
+pub(crate) fn guard(run: &str) -> Result<()> {
+    let run = run.parse().context("bench-guard is started by `cargo xtask bench` alone")?;
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    sweep_of(run);
+    Ok(())
+}
+
+/// More than once: what is killed may have forked between the look and the signal.
+fn sweep_of(run: u32) {
     for _ in 0..ROUNDS {
-        let left: Vec<i32> = own().collect();
+        let left: Vec<i32> = of(run).collect();
         if left.is_empty() {
             return;
         }
@@ -38,7 +62,11 @@ pub(super) fn sweep() {
 /// The processes that were started by this run and their descendants. One that has ended has no environment any more, so what
 /// nobody waits for is not among them.
 pub(super) fn own() -> impl Iterator<Item = i32> {
-    let mark = format!("{MARK}={}", id());
+    of(id())
+}
+
+fn of(run: u32) -> impl Iterator<Item = i32> {
+    let mark = format!("{MARK}={run}");
     let carries = move |pid: &i32| {
         fs::read(format!("/proc/{pid}/environ"))
             .is_ok_and(|text| text.split(|byte| *byte == 0).any(|word| word == mark.as_bytes()))
