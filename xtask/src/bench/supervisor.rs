@@ -63,6 +63,11 @@ impl Supervisor {
         !matches!(self, Self::Pm2 { .. })
     }
 
+    /// Whether programs can ask it for the health of its apps.
+    pub(super) fn has_document(&self) -> bool {
+        matches!(self, Self::Quarterdeck { .. } | Self::Pm2 { .. })
+    }
+
     /// What ends it with its apps; PM2 has a command for it.
     pub(super) fn end(&self) -> Signal {
         if matches!(self, Self::Runit { .. }) { Signal::HUP } else { Signal::TERM }
