@@ -20,7 +20,8 @@ usage: cargo xtask COMMAND
   demo              builds, and runs the nine services of examples/translation-stack
   dev               runs them too, and builds anew when a file changes; the services go on running
   test [PART …]     format, lints, tests, tests in the browser; PART: fmt, clippy, unit, e2e
-  bench [PART …]    measures against PM2 and supervisord, installed into target/bench; PART: rest, deaths, logs
+  bench [PART …]    measures against PM2, supervisord, s6 and runit, which it installs; PART: rest, start, deaths, logs, survive,
+                    stubborn, crashloop, health, streams
 ";
 
 fn main() -> ExitCode {
@@ -42,6 +43,7 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["dev"] => dev::dev(),
         ["bench", parts @ ..] => bench::bench(parts),
         ["bench-app", words @ ..] => bench::run_app(words).map(|()| ExitCode::SUCCESS),
+        ["bench-guard", run] => bench::guard(run).map(|()| ExitCode::SUCCESS),
         ["test", parts @ ..] => test::test(parts),
         ["help" | "--help" | "-h"] | [] => {
             print!("{HELP}");

@@ -62,7 +62,8 @@ pub(crate) fn need_chromium() -> Result<PathBuf> {
     )
 }
 
-fn which(program: &str) -> Option<PathBuf> {
+/// Where a program stands on the `$PATH`.
+pub(crate) fn which(program: &str) -> Option<PathBuf> {
     let folders = std::env::var_os("PATH")?;
     std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file())
 }

@@ -1,9 +1,12 @@
-//! The program that is supervised while deaths and logs are measured. It is this very executable, started as
-//! `xtask bench-app …`, so that what is measured is the supervisor and not the start of an interpreter.
+//! The program that is supervised. It is this very executable, started as `xtask bench-app …`, so that what is measured is the
+//! supervisor and not the start of an interpreter.
 
+use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::net::UdpSocket;
-use std::thread::park;
+use std::process::{exit, id};
+use std::thread::{park, sleep};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 
@@ -11,15 +14,18 @@ use anyhow::{Result, bail};
 pub(super) const LINE: usize = 100;
 /// Length of the number in it.
 const DIGITS: usize = 10;
+/// Between two lines of `tick`.
+const BEAT: Duration = Duration::from_millis(5);
 
 /// Says that it lives, does what it is told, and stays.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
-    match words {
-        ["beat", name, port] => say_hello(name, port)?,
-        ["flood", name, port, lines] => {
-            say_hello(name, port)?;
-            flood(lines.parse()?)?;
-        }
+    let [mode, name, port, rest @ ..] = words else { bail!("bench-app is started by `cargo xtask bench` alone") };
+    say_hello(name, port)?;
+    match (*mode, rest) {
+        ("beat", []) => {}
+        ("crash", []) => exit(1),
+        ("flood", [lines]) => flood(lines.parse()?)?,
+        ("tick", [folder]) => tick(name, folder)?,
         _ => bail!("bench-app is started by `cargo xtask bench` alone"),
     }
     loop {
@@ -29,7 +35,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
 
 fn say_hello(name: &str, port: &str) -> Result<()> {
     let socket = UdpSocket::bind("127.0.0.1:0")?;
-    socket.send_to(format!("{name} {}", std::process::id()).as_bytes(), ("127.0.0.1", port.parse()?))?;
+    socket.send_to(format!("{name} {}", id()).as_bytes(), ("127.0.0.1", port.parse()?))?;
     Ok(())
 }
 
@@ -50,4 +56,18 @@ fn flood(lines: u64) -> Result<()> {
         }
     }
     Ok(out.flush()?)
+}
+
+/// Writes a line now and then, and what it wrote into a file of its own too, where no supervisor can lose it. It ends when it cannot
+/// write, as programs do that nobody prepared for it.
+fn tick(name: &str, folder: &str) -> Result<()> {
+    let mut kept = File::create(format!("{folder}/{name}.{}.written", id()))?;
+    let mut out = std::io::stdout().lock();
+    for number in 0_u64.. {
+        let line = format!("{name} {} {number}\n", id());
+        out.write_all(line.as_bytes())?;
+        kept.write_all(line.as_bytes())?;
+        sleep(BEAT);
+    }
+    Ok(())
 }

@@ -1,12 +1,24 @@
-//! Measures Quarterdeck against PM2 and supervisord, one after the other, on the same machine with the same apps.
+//! Measures Quarterdeck against PM2, supervisord, s6 and runit, one after the other, on the same machine with the same apps.
 
 mod app;
+mod config;
+mod crashloop;
 mod deaths;
+mod document;
 mod health;
+mod hellos;
 mod logs;
 mod peers;
+mod rest;
+mod running;
+mod scandir;
 mod stack;
+mod start;
+mod streams;
+mod stubborn;
 mod supervisor;
+mod survive;
+mod sweep;
 mod table;
 mod usage;
 
@@ -16,17 +28,28 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use self::supervisor::Supervisor;
+use self::supervisor::{Supervisor, Take};
 use self::table::Table;
 use crate::build::{Kind, build};
 use crate::tools::{say, target};
 
 pub(crate) use self::app::run as run_app;
+pub(crate) use self::sweep::guard;
 
 /// One part of what is measured, by the word that chooses it.
 type Measure = (&'static str, fn(&Supervisor, &Path, Take<'_>) -> Result<()>);
 
-const MEASURES: [Measure; 3] = [("rest", nine_services), ("deaths", deaths::measure), ("logs", logs::measure)];
+const MEASURES: [Measure; 9] = [
+    ("rest", rest::measure),
+    ("start", start::measure),
+    ("deaths", deaths::measure),
+    ("logs", logs::measure),
+    ("survive", survive::measure),
+    ("stubborn", stubborn::measure),
+    ("crashloop", crashloop::measure),
+    ("health", health::measure),
+    ("streams", streams::measure),
+];
 
 /// Measures what `words` name, all if there are none, and prints a table that can be pasted into a document. `$QD_BIN` names a binary that was built before.
 pub(crate) fn bench(words: &[&str]) -> Result<ExitCode> {
@@ -38,38 +61,34 @@ pub(crate) fn bench(words: &[&str]) -> Result<ExitCode> {
     let folder = target().join("bench");
     fs::create_dir_all(&folder)?;
     let mut supervisors = vec![Supervisor::Quarterdeck { qd }];
-    for peer in [peers::pm2(&folder), peers::supervisord(&folder)] {
+    for peer in [peers::pm2(&folder), peers::supervisord(&folder), peers::s6(), peers::runit()] {
         match peer {
             Ok(peer) => supervisors.push(peer),
             Err(error) => say(&format!("left out: {error:#}")),
         }
     }
+    let place = folder.join("run");
+    if place.exists() {
+        fs::remove_dir_all(&place).with_context(|| format!("failed to empty {}", place.display()))?;
+    }
+    let _guard = sweep::guarded()?;
     let mut table = Table::new(supervisors.iter().map(Supervisor::title).collect());
-    for (column, supervisor) in supervisors.iter().enumerate() {
-        let place = folder.join("run").join(supervisor.name());
-        if place.exists() {
-            fs::remove_dir_all(&place).with_context(|| format!("failed to empty {}", place.display()))?;
-        }
-        fs::create_dir_all(&place)?;
-        // What one cannot do is said, and the others are measured all the same.
-        for (_, measure) in MEASURES.iter().filter(|(word, _)| words.is_empty() || words.contains(word)) {
-            if let Err(error) = measure(supervisor, &place, &mut |row, value| table.set(column, row, value)) {
-                say(&format!("{}: {error:#}", supervisor.name()));
+    // One part after the other, so that what disturbs the machine meanwhile meets all of them.
+    for (word, measure) in MEASURES.iter().filter(|(word, _)| words.is_empty() || words.contains(word)) {
+        for (column, supervisor) in supervisors.iter().enumerate() {
+            say(&format!("{word}: {}", supervisor.name()));
+            let place = place.join(word).join(supervisor.name());
+            fs::create_dir_all(&place)?;
+            let take: Take<'_> = &mut |row, value| {
+                eprintln!("    {row}: {value:.2}");
+                table.set(column, row, value);
+            };
+            // What one cannot do is said, and the others are measured all the same.
+            if let Err(error) = measure(supervisor, &place, take) {
+                say(&format!("{word}: {}: {error:#}", supervisor.name()));
             }
         }
     }
     print!("\n{table}");
     Ok(ExitCode::SUCCESS)
-}
-
-/// Takes a measured value.
-type Take<'a> = &'a mut dyn FnMut(table::Row, f64);
-
-/// The supervisor at rest, and asked for the state of its apps.
-fn nine_services(supervisor: &Supervisor, place: &Path, take: Take<'_>) -> Result<()> {
-    say(&format!("{}: nine services at rest", supervisor.name()));
-    let apps = stack::nine_services(&place.join("logs"))?;
-    let running = supervisor.start(&place.join("nine"), &apps)?;
-    usage::at_rest(running.pid(), take)?;
-    health::measure(&running, take)
 }

@@ -1,11 +1,12 @@
-//! Gets those that Quarterdeck is compared with, into `target/bench`.
+//! Gets those that Quarterdeck is compared with: into `target/bench`, or as packages of the system.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::supervisor::Supervisor;
+use crate::needs::which;
 use crate::tools::{output, run, say};
 
 const PM2: &str = "7.0.4";
@@ -36,4 +37,27 @@ pub(super) fn supervisord(folder: &Path) -> Result<Supervisor> {
         run(&mut pip).context("supervisord could not be had from PyPI")?;
     }
     Ok(Supervisor::Supervisord { program, version: SUPERVISOR })
+}
+
+pub(super) fn s6() -> Result<Supervisor> {
+    Ok(Supervisor::S6 { version: package("s6", "s6-svscan")? })
+}
+
+pub(super) fn runit() -> Result<Supervisor> {
+    Ok(Supervisor::Runit { version: package("runit", "runsvdir")? })
+}
+
+/// A package of Debian and its relatives; gives its version, without what the distribution added to it.
+fn package(name: &str, program: &str) -> Result<String> {
+    if which(program).is_none() {
+        if which("apt-get").is_none() || output("id", &["-u"]).as_deref() != Some("0") {
+            bail!("{name} is not installed; install it by the packages of your system (apt-get install {name})");
+        }
+        say(&format!("installing {name} (apt-get install {name})"));
+        let mut apt = Command::new("apt-get");
+        apt.args(["install", "--yes", "--no-install-recommends", name]).env("DEBIAN_FRONTEND", "noninteractive");
+        run(apt.stdout(Stdio::null())).with_context(|| format!("{name} could not be had; does `apt-get update` help?"))?;
+    }
+    let version = output("dpkg-query", &["--show", "--showformat=${Version}", name]).unwrap_or_default();
+    Ok(version.rsplit_once('-').map_or(version.as_str(), |(own, _)| own).to_owned())
 }

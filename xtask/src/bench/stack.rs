@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
+use super::sweep::MARK;
 use crate::tools::{output, root};
 
 /// Ports of another stack, of the demo for instance, stay free.
@@ -25,6 +26,7 @@ pub(super) fn nine_services(logs: &Path) -> Result<Vec<Value>> {
         app["out_file"] = json!(logs.join(format!("{name}-out.log")));
         app["error_file"] = json!(logs.join(format!("{name}-error.log")));
         app["merge_logs"] = json!(true);
+        app["env"][MARK] = json!(std::process::id().to_string());
         if name == "cloudflared" {
             app["script"] = json!("/bin/sleep");
             app["args"] = json!(["infinity"]);

@@ -1,0 +1,48 @@
+//! How long many apps take to start.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+use serde_json::Value;
+
+use super::hellos::Hellos;
+use super::running::Running;
+use super::supervisor::{Supervisor, Take};
+use super::table::Row;
+
+const APPS: usize = 100;
+const ROUNDS: usize = 3;
+
+const TIME: Row = Row::new("apps: from the command to the last that lives, median", "ms", 0);
+
+/// Nothing runs before, not even the supervisor. Its files are there already.
+pub(super) fn measure(supervisor: &Supervisor, place: &Path, take: Take<'_>) -> Result<()> {
+    let mut times = Vec::with_capacity(ROUNDS);
+    for round in 0..ROUNDS {
+        let hellos = Hellos::open()?;
+        let mut running = supervisor.prepare(&place.join(format!("start-{round}")), &apps(&hellos, APPS, place)?)?;
+        times.push(launch(&mut running, &hellos, APPS)?.as_secs_f64() * 1e3);
+    }
+    times.sort_by(f64::total_cmp);
+    take(TIME.of(APPS), times[ROUNDS / 2]);
+    Ok(())
+}
+
+/// Apps that do nothing.
+pub(super) fn apps(hellos: &Hellos, count: usize, place: &Path) -> Result<Vec<Value>> {
+    (0..count).map(|number| hellos.app(&format!("beat-{number}"), &["beat"], place)).collect()
+}
+
+/// Starts the supervisor; gives the time from its command to the last of so many apps. They are listened to all the while, as
+/// a socket keeps only so many datagrams.
+pub(super) fn launch(running: &mut Running<'_>, hellos: &Hellos, count: usize) -> Result<Duration> {
+    thread::scope(|scope| {
+        let listening = scope.spawn(|| hellos.all(count));
+        let begun = Instant::now();
+        running.launch()?;
+        let (_, last) = listening.join().map_err(|_| anyhow!("the apps could not be listened to"))??;
+        Ok(last - begun)
+    })
+}
