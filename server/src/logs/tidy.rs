@@ -16,6 +16,9 @@ use super::target::NameLock;
 /// How often it looks at the free space, which others take too.
 const CHECK: Duration = Duration::from_secs(30);
 
+/// How long jobs are gathered: each look at what all logs take together reads their folder.
+const GATHER: Duration = Duration::from_millis(100);
+
 /// A file whose older parts are to be looked at.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Job {
@@ -34,6 +37,10 @@ pub(super) fn run(jobs: &mpsc::Receiver<Job>, names: &Arc<NameLock>, mut budget:
             Err(mpsc::RecvTimeoutError::Timeout) => Vec::new(),
             Err(mpsc::RecvTimeoutError::Disconnected) => return,
         };
+        if !todo.is_empty() {
+            // What comes together, as when a hundred apps are started, is looked at together.
+            std::thread::sleep(GATHER);
+        }
         for job in jobs.try_iter() {
             todo.retain(|known| known.place != job.place);
             todo.push(job);
