@@ -23,6 +23,7 @@ mod spawn;
 mod table;
 #[cfg(test)]
 pub(crate) mod testing;
+mod threads;
 mod tree;
 mod user;
 
@@ -44,6 +45,7 @@ pub use seen::despite_want;
 pub use signal::{group_is_empty, send as send_signal, signal_name, signal_number};
 pub use spawn::{Child, Launch, SpawnError, spawn};
 pub use table::{Proc, Table};
+pub use threads::runtime;
 pub use tree::Tree;
 pub use user::{Identity, UserError};
 
