@@ -29,6 +29,8 @@ mod user;
 
 pub use boot::{boot_id, page_size, start_time, ticks_per_second, ticks_to_time};
 pub use cgroup::{Cgroup, Cgroups};
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use channel::probe;
 pub use channel::{CHANNEL_FD, Channel, Word, channel};
 pub use cluster::{ClusterWord, Query, share_their_ports};
 pub use command::{MARKER, Program, environment, program};
