@@ -7,6 +7,8 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod engine;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 pub mod health;
 pub mod history;
 pub mod logs;

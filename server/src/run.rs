@@ -35,6 +35,8 @@ const DISK_THREADS: usize = 8;
 
 /// How often it is looked at whether `state.db` is due for its daily copy.
 const BACK_UP_LOOK: Duration = Duration::from_secs(3600);
+/// How soon after that went wrong.
+const BACK_UP_AGAIN: Duration = Duration::from_secs(5);
 /// How many of the latest events the history is told again at the start: more than it can have missed by a kill.
 const REPLAYED_EVENTS: usize = 3_000;
 /// How long apps may take to come before the web is served without them.
@@ -55,17 +57,16 @@ pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
         let _ = writeln!(io::stderr(), "warning: {warning}");
     }
     let sockets = Sockets::open(options, &settings, &place)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WEB_THREADS)
-        .max_blocking_threads(DISK_THREADS)
-        .enable_all()
-        .build()
-        .map_err(|error| failed("the threads that serve the web cannot be started", &error))?;
-    runtime.block_on(async {
-        let (end, ended) = mpsc::unbounded_channel();
-        let running = Running::start(&place, &settings, end, &options.home)?;
-        running.run(&place, sockets, specs.unwrap_or_default(), file, settings, ended).await
-    })
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = process::runtime(builder.worker_threads(WEB_THREADS).max_blocking_threads(DISK_THREADS).enable_all())
+        .map_err(|error| failed("the threads that serve the web cannot be started; are too many processes running?", &error))?;
+    let (end, ended) = mpsc::unbounded_channel();
+    // Not in `block_on`: what has a runtime of its own, and fails, drops it there, which tokio forbids.
+    let running = {
+        let _inside = runtime.enter();
+        Running::start(&place, &settings, end, &options.home)?
+    };
+    runtime.block_on(running.run(&place, sockets, specs.unwrap_or_default(), file, settings, ended))
 }
 
 fn failed(what: &str, why: &dyn std::fmt::Display) -> Failure {
@@ -367,24 +368,35 @@ fn hand_over(program: &Path, sockets: &Sockets) {
 /// have been away when that was due.
 async fn look_after_state(state: State, engine: Engine) {
     let mut hours = tokio::time::interval(BACK_UP_LOOK);
+    let mut told = None;
     loop {
         hours.tick().await;
-        let (state, engine) = (state.clone(), engine.clone());
+        let (state, about) = (state.clone(), engine.clone());
         let looked = tokio::task::spawn_blocking(move || {
             let notify: Notify = {
-                let engine = engine.clone();
+                let engine = about.clone();
                 Arc::new(move |notice| engine.node_event(&notice))
             };
             // What the copy does not know is still known to the engine.
-            let mended = state.mend(&notify).and_then(|is_new| if is_new { state.put_apps(&engine.records()) } else { Ok(()) });
-            if let Err(error) = mended {
-                engine.node_event(&format!("state.db is damaged or cannot be read, and could not be mended: failed to {error}"));
-            } else if let Err(error) = state.back_up(process::wall_clock()) {
-                engine.node_event(&format!("the daily copy of state.db could not be made: failed to {error}"));
-            }
+            let mended = state.mend(&notify).and_then(|is_new| if is_new { state.put_apps(&about.records()) } else { Ok(()) });
+            mended
+                .map_err(|error| format!("state.db is damaged or cannot be read, and could not be mended: failed to {error}"))
+                .and_then(|()| {
+                    let copied = state.back_up(process::wall_clock());
+                    copied.map_err(|error| format!("the daily copy of state.db could not be made: failed to {error}"))
+                })
         });
-        if let Err(error) = looked.await {
-            tracing::error!(%error, "state.db was not looked after to the end");
+        match looked.await {
+            Ok(Ok(_)) => told = None,
+            Ok(Err(trouble)) => {
+                // Until it is mended, nothing that is asked for outlives this process.
+                hours.reset_after(BACK_UP_AGAIN);
+                if told.as_ref() != Some(&trouble) {
+                    engine.node_event(&trouble);
+                }
+                told = Some(trouble);
+            }
+            Err(error) => tracing::error!(%error, "state.db was not looked after to the end"),
         }
     }
 }

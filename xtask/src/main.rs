@@ -4,6 +4,7 @@ mod bench;
 mod build;
 mod demo;
 mod dev;
+mod fuzz;
 mod needs;
 mod site;
 mod test;
@@ -20,6 +21,7 @@ usage: cargo xtask COMMAND
   demo              builds, and runs the nine services of examples/translation-stack
   dev               runs them too, and builds anew when a file changes; the services go on running
   test [PART …]     format, lints, tests, tests in the browser; PART: fmt, clippy, unit, e2e
+  fuzz [SECONDS]    feeds what reads bytes of others with made-up ones, 60 s for each reader unless told otherwise
   bench [PART …]    measures against PM2, supervisord, s6 and runit, which it installs; PART: rest, start, deaths, logs, survive,
                     stubborn, crashloop, health, streams
 ";
@@ -41,6 +43,8 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["build", "--debug"] => build::build(build::Kind::Debug).map(|_| ExitCode::SUCCESS),
         ["demo", rest @ ..] => demo::demo(rest),
         ["dev"] => dev::dev(),
+        ["fuzz"] => fuzz::fuzz("60").map(|()| ExitCode::SUCCESS),
+        ["fuzz", seconds] => fuzz::fuzz(seconds).map(|()| ExitCode::SUCCESS),
         ["bench", parts @ ..] => bench::bench(parts),
         ["bench-app", words @ ..] => bench::run_app(words).map(|()| ExitCode::SUCCESS),
         ["bench-guard", run] => bench::guard(run).map(|()| ExitCode::SUCCESS),

@@ -63,6 +63,33 @@ pub(super) fn problem(file: &str, message: String) -> Finding {
     Finding { file: file.to_owned(), message, ..Finding::default() }
 }
 
+/// Panics unless a text is read, or refused in lines that say why. JavaScript is none of ours to be tried.
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) fn probe(bytes: &[u8]) {
+    let Some((format, text)) = bytes.split_first().and_then(|(format, text)| Some((format, std::str::from_utf8(text).ok()?)))
+    else {
+        return;
+    };
+    let document = match format % 3 {
+        0 => serde_json::from_str(text).ok(),
+        1 => source::toml::read(text).ok(),
+        _ => source::yaml::read(text).ok(),
+    };
+    let Some(document) = document else { return };
+    let options = LoadOptions { env_name: Some("x".into()), ..LoadOptions::default() };
+    let mut findings = Findings::default();
+    let apps = read_document("a", Path::new("/nowhere"), document, &options, &mut findings);
+    let specs = choose("a", apps, &options, &mut findings);
+    match findings.finish(specs) {
+        Ok((specs, _)) => {
+            assert!(specs.iter().all(|spec| !spec.name.is_empty() && !spec.script.is_empty() && spec.instances > 0), "{specs:?}");
+        }
+        Err(refused) => {
+            assert!(!refused.errors.is_empty() && refused.errors.iter().all(|error| !error.to_string().contains('\n')))
+        }
+    }
+}
+
 /// Every app of the document, chosen or not.
 fn read_document(file: &str, folder: &Path, document: Value, options: &LoadOptions, findings: &mut Findings) -> Vec<Read> {
     let (entries, deploy) = match document {

@@ -21,6 +21,11 @@ mod value;
 
 pub use app::inherited;
 pub use finding::{ConfigErrors, Finding};
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn probe(bytes: &[u8]) {
+    load::probe(bytes);
+}
+
 pub use flags::{ScriptFlags, script};
 pub use load::{LoadOptions, Loaded, load};
 pub use paths::normal as normal_path;

@@ -2,6 +2,7 @@
 //! its number and its start time are those on disk, or it carries our marker and leads its session.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use app::model::EventKind;
 
@@ -9,6 +10,9 @@ use super::identity::Identity;
 use super::instance::{Beginning, Past};
 use super::shared::Shared;
 use crate::process::{self, MarkerCache, PidFd, Table};
+
+/// How long to wait before the processes are looked at again, if they cannot be.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// Processes and files that were found at the start.
 #[derive(Default)]
@@ -44,14 +48,21 @@ impl Survivors {
         if found.rebooted {
             return found;
         }
-        let table = match Table::read() {
-            Ok(table) => table,
-            Err(error) => {
-                tracing::error!(%error, "failed to read the list of processes, so nothing can be taken back");
-                return found;
+        let (table, marked) = loop {
+            let looked = Table::read().and_then(|table| {
+                let marked = table.find_marked(&shared.marker_prefix(), &mut MarkerCache::default())?;
+                Ok((table, marked))
+            });
+            match looked {
+                Ok(found) => break found,
+                // To go on without knowing what runs would start all of it once more.
+                Err(error) => {
+                    tracing::error!(%error, "failed to look for apps that run; nothing is started before that is known");
+                    std::thread::sleep(AGAIN);
+                }
             }
         };
-        for (process, marker) in table.find_marked(&shared.marker_prefix(), &mut MarkerCache::default()) {
+        for (process, marker) in marked {
             found.alive.entry(marker.clone()).or_default().push(process.pid);
             if process.pid == process.sid {
                 found.keep_leader(marker, Found { pid: process.pid, start_ticks: process.start_ticks });
@@ -59,7 +70,7 @@ impl Survivors {
         }
         // In a cgroup there may be some that carry no marker any more.
         for (marker, cgroup) in shared.all_cgroups(&shared.marker_prefix()) {
-            let pids = cgroup.pids();
+            let pids = process::despite_want(|| cgroup.pids()).unwrap_or_default();
             if pids.is_empty() {
                 cgroup.remove();
                 continue;
@@ -102,7 +113,7 @@ impl Survivors {
         let main = known.and_then(|one| Some((one.pid?, one.start_ticks?)));
         let leader = self.leaders.get(&marker).filter(|leader| main.is_none_or(|(pid, _)| pid == leader.pid));
         if let Some(leader) = leader
-            && let Ok(pidfd) = PidFd::open(leader.pid)
+            && let Ok(pidfd) = process::despite_want(|| PidFd::open(leader.pid))
             // The handle was opened by number: only now is it certain that it means the same process.
             && process::start_time(leader.pid) == Some(leader.start_ticks)
         {
@@ -146,7 +157,9 @@ impl Survivors {
             let main = self.leaders.get(marker);
             let told = main.is_some_and(|main| runs.is_some_and(|runs| runs.contains_key(&main.pid)));
             let taken = main.and_then(|main| {
-                let pidfd = PidFd::open(main.pid).ok().filter(|_| process::start_time(main.pid) == Some(main.start_ticks))?;
+                let pidfd = process::despite_want(|| PidFd::open(main.pid))
+                    .ok()
+                    .filter(|_| process::start_time(main.pid) == Some(main.start_ticks))?;
                 let started_at = process::ticks_to_time(main.start_ticks);
                 let (start_ticks, marker) = (main.start_ticks, marker.clone());
                 Some(Beginning::TakenBack { pidfd, start_ticks, started_at, marker, told: true })

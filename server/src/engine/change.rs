@@ -281,12 +281,7 @@ impl Engine {
         }
         self.board().remove_app(name);
         self.app_event(name, EventKind::Deleted, by, "deleted");
-        let (store, owned) = (self.0.store.clone(), name.to_owned());
-        if let Ok(Err(error)) = tokio::task::spawn_blocking(move || store.remove(&owned)).await {
-            self.node_event(&format!(
-                "{name} was deleted, but that could not be written down; it may come back with qd: {error}"
-            ));
-        }
+        self.forget(name).await;
         Ok(())
     }
 }

@@ -11,12 +11,17 @@ use app::model::Event;
 /// Size at which a new file is begun, in bytes. One older file is kept.
 const FILE_BYTES: u64 = 4 << 20;
 
+/// What cannot be written for so long that it takes more than this, in bytes, is given up.
+const OWED_BYTES: usize = 1 << 20;
+
 /// One line of JSON for each event. Written without fsync(2): it has to outlive this process, not the host.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
     file: Option<File>,
     bytes: u64,
+    /// Lines that could not be written, and go before the next one: a gap would be a loss.
+    owed: Vec<u8>,
 }
 
 impl Journal {
@@ -34,24 +39,34 @@ impl Journal {
         file.seek(SeekFrom::End(0))?;
         events.sort_by_key(|event| event.id);
         events.dedup_by_key(|event| event.id);
-        Ok((Self { path, file: Some(file), bytes: whole }, events))
+        Ok((Self { path, file: Some(file), bytes: whole, owed: Vec::new() }, events))
     }
 
-    /// Appends an event. A failure is told to the log and never to the caller: an event that is not on disk has happened all the same.
+    /// Appends an event, and first those that could not be written before. A failure is told to the log and never to the caller:
+    /// an event that is not on disk has happened all the same.
     pub fn append(&mut self, event: &Event) {
-        let Ok(mut line) = serde_json::to_vec(event) else { return };
-        line.push(b'\n');
+        if self.owed.len() > OWED_BYTES {
+            self.owed.clear();
+        }
+        let before = self.owed.len();
+        if serde_json::to_writer(&mut self.owed, event).is_err() {
+            return self.owed.truncate(before);
+        }
+        self.owed.push(b'\n');
         if self.bytes > FILE_BYTES {
             let _ = std::fs::rename(&self.path, self.path.with_extension("old"));
             self.file = None;
         }
         if self.file.is_none() {
-            self.file = open(&self.path).ok();
-            self.bytes = 0;
+            let opened = open(&self.path).and_then(|mut file| Ok((file.seek(SeekFrom::End(0))?, file)));
+            (self.bytes, self.file) = opened.map_or((0, None), |(bytes, file)| (bytes, Some(file)));
         }
         if let Some(file) = &mut self.file {
-            match file.write_all(&line) {
-                Ok(()) => self.bytes += line.len() as u64,
+            match file.write_all(&self.owed) {
+                Ok(()) => {
+                    self.bytes += self.owed.len() as u64;
+                    self.owed.clear();
+                }
                 Err(error) => {
                     tracing::warn!(%error, "failed to write an event to the journal");
                     let _ = file.set_len(self.bytes);
@@ -109,6 +124,20 @@ mod tests {
         journal.append(&event(3));
         let (_, events) = Journal::open(folder.path()).unwrap();
         assert_eq!(events.last().map(|event| event.id), Some(3));
+    }
+
+    #[test]
+    fn what_could_not_be_written_comes_before_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::open(folder.path()).unwrap();
+        journal.append(&event(1));
+        // As a disk that takes nothing.
+        journal.file = Some(File::open(&journal.path).unwrap());
+        journal.append(&event(2));
+        journal.file = None;
+        journal.append(&event(3));
+        let (_, events) = Journal::open(folder.path()).unwrap();
+        assert_eq!(events.iter().map(|event| event.id).collect::<Vec<_>>(), [1, 2, 3]);
     }
 
     #[test]

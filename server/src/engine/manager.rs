@@ -47,6 +47,10 @@ pub(super) struct Inner {
     pub(super) runtime: Handle,
     pub(super) shared: Arc<Shared>,
     pub(super) store: Arc<dyn Store>,
+    /// Held while the store is written, so that what is older never comes later.
+    pub(super) writing: tokio::sync::Mutex<()>,
+    /// The store lacks something, and the apps that it is to forget.
+    pub(super) owed: Mutex<Option<Vec<String>>>,
     pub(super) apps: Mutex<Vec<Entry>>,
     /// What should run has been started.
     pub(super) ready: AtomicBool,
@@ -75,7 +79,7 @@ impl Engine {
     /// The thread or the folder of identities cannot be made.
     pub fn start(options: Options) -> io::Result<Self> {
         process::become_subreaper()?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
+        let runtime = process::runtime(tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4))?;
         let identities = Identities::open(&options.run)?;
         let notices = {
             let _inside = runtime.enter();
@@ -91,6 +95,8 @@ impl Engine {
             runtime: runtime.handle().clone(),
             shared: Arc::new(shared),
             store: options.store,
+            writing: tokio::sync::Mutex::default(),
+            owed: Mutex::default(),
             apps: Mutex::default(),
             ready: AtomicBool::new(false),
             changing: tokio::sync::Mutex::default(),
@@ -345,14 +351,6 @@ impl Engine {
     #[must_use]
     pub fn records(&self) -> Vec<AppRecord> {
         self.apps().iter().map(|entry| self.record(entry)).collect()
-    }
-
-    pub(super) async fn remember(&self, records: Vec<AppRecord>) {
-        let store = self.0.store.clone();
-        let written = tokio::task::spawn_blocking(move || store.put(&records)).await;
-        if let Ok(Err(error)) = written {
-            self.node_event(&format!("what was asked for could not be written down, so it holds only until qd ends: {error}"));
-        }
     }
 
     /// Sets the counters of an app to 0.

@@ -13,6 +13,7 @@ mod manager;
 mod policy;
 mod primary;
 mod reload;
+mod remember;
 mod schedule;
 mod shared;
 mod sockets;

@@ -28,6 +28,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use app::model::Time;
 
 pub use error::Error;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use raw::probe;
 pub use sample::{AppSample, HostSample, Tick};
 pub use state::{AuditEntry, SecretHash, SessionRecord, State, TokenRecord};
 pub use store::History;

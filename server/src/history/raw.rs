@@ -105,6 +105,15 @@ pub(super) fn read(connection: &Connection, series: i64, minutes: std::ops::Rang
     Ok(samples)
 }
 
+/// Panics if bytes are read as samples that cannot be written and read again.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn probe(bytes: &[u8]) {
+    const MINUTE: i64 = 29_000_000;
+    if let Some(samples) = decode(MINUTE, bytes) {
+        assert_eq!(decode(MINUTE, &encode(MINUTE, &samples)), Some(samples));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +131,7 @@ mod tests {
         #[test]
         fn any_bytes_are_read_or_refused(minute in any::<i32>(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = decode(minute.into(), &bytes);
+            probe(&bytes);
         }
     }
 

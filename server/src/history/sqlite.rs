@@ -118,7 +118,21 @@ pub(super) fn verify(connection: &Connection, path: &Path) -> Result<(), Error> 
 
 fn examine(connection: &Connection, path: &Path, pragma: &str) -> Result<(), Error> {
     let said: String = connection.query_row(pragma, [], |row| row.get(0))?;
-    if said == "ok" { Ok(()) } else { Err(Error::Damaged { path: path.into(), why: said }) }
+    match (said.as_str(), unread(&said)) {
+        ("ok", _) => Ok(()),
+        (_, Some(code)) => Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), Some(said)).into()),
+        (_, None) => Err(Error::Damaged { path: path.into(), why: said }),
+    }
+}
+
+/// Why a page could not be read, if that is what a check found (`checkAppendMsg` in SQLite's btree.c): a disk that fails for a moment,
+/// or a want of memory, is no damage, and a file that is whole must not be set aside for it.
+fn unread(said: &str) -> Option<i32> {
+    let (_, rest) = said.split_once("error code=")?;
+    let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+    let code = digits.parse::<i32>().ok()?;
+    // The lower byte is the kind of the error (sqlite3_extended_errcode).
+    [rusqlite::ffi::SQLITE_IOERR, rusqlite::ffi::SQLITE_NOMEM].contains(&(code & 0xff)).then_some(code)
 }
 
 /// Writes a compact copy of a database beside its final name, checks it, and only then gives it that name.
@@ -208,6 +222,13 @@ mod tests {
         copy(&home.path().join("junk.db"), &home.path().join("copy.db"), check).unwrap_err();
         copy(&home.path().join("none.db"), &home.path().join("copy.db"), check).unwrap_err();
         assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_read_for_a_moment_is_no_damage() {
+        assert_eq!(unread("*** in database main ***\nTree 2 page 5: unable to get the page. error code=266"), Some(266));
+        assert_eq!(unread("unable to get the page. error code=11"), None);
+        assert_eq!(unread("row 3 missing from index i"), None);
     }
 
     #[test]

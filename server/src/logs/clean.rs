@@ -71,6 +71,14 @@ fn step(state: State, c: char, shown: &mut String, hidden: &mut String) -> State
     }
 }
 
+/// Panics if something comes through that steers a terminal.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn probe(bytes: &[u8]) {
+    let shown = clean(bytes);
+    assert!(!shown.chars().any(is_control), "{shown:?}");
+    assert_eq!(clean(shown.as_bytes()), shown, "it is not clean yet");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,9 +106,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_control_comes_through(bytes in prop::collection::vec(prop_oneof![any::<u8>(), Just(0x1b), Just(0xc2), 0x90..0xa0_u8, 0x40..0x60_u8], 0..200)) {
-            let shown = clean(&bytes);
-            prop_assert!(!shown.chars().any(is_control), "{:?}", shown);
-            prop_assert_eq!(clean(shown.as_bytes()), shown);
+            probe(&bytes);
         }
 
         #[test]

@@ -13,6 +13,8 @@ mod names;
 mod page;
 mod part;
 mod plan;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) mod probe;
 mod pump;
 mod scratch;
 mod service;
@@ -31,4 +33,6 @@ mod full_tests;
 mod kill_tests;
 
 pub use budget::Limits;
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use clean::probe as clean;
 pub use service::{Logs, Outputs};

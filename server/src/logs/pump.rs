@@ -178,6 +178,7 @@ impl Pump {
         for _ in 0..self.ready.len() {
             let Some(id) = self.ready.pop_front() else { break };
             self.waiting.remove(&id);
+            let is_watched = self.watch(id).is_ok();
             match self.turn(id) {
                 Some(Pass::Moved(count)) => {
                     moved += count;
@@ -186,6 +187,9 @@ impl Pump {
                 Some(Pass::Rotated) => self.make_ready(id),
                 Some(Pass::Wait(until) | Pass::Stuck(until)) => {
                     self.waiting.insert(id, until);
+                }
+                Some(Pass::Empty) if !is_watched => {
+                    self.waiting.insert(id, Instant::now() + PAUSE);
                 }
                 Some(Pass::Empty) | None => {}
             }
@@ -364,13 +368,22 @@ impl Pump {
         // If the name stands for another FIFO by now, the old one is still read: somebody may hold it.
         self.last_id += 1;
         let id = self.last_id;
-        let data = epoll::EventData::new_u64(id);
-        if let Err(error) = epoll::add(&self.epoll, &new.fifo, data, epoll::EventFlags::IN | epoll::EventFlags::ET) {
-            (self.notices)(format!("The output of an app cannot be watched: {error}"));
-        }
         self.sources.insert(id, new);
+        if let Err(error) = self.watch(id) {
+            (self.notices)(format!("The output of an app cannot be watched, so it comes late: {error}"));
+        }
         self.ids.insert(key, id);
         self.make_ready(id);
+    }
+
+    /// Makes the kernel tell when something comes from a source.
+    fn watch(&mut self, id: u64) -> io::Result<()> {
+        if let Some(source) = self.sources.get_mut(&id).filter(|source| !source.watched) {
+            let data = epoll::EventData::new_u64(id);
+            epoll::add(&self.epoll, &source.fifo, data, epoll::EventFlags::IN | epoll::EventFlags::ET)?;
+            source.watched = true;
+        }
+        Ok(())
     }
 
     fn let_go(&mut self, id: u64) {

@@ -26,6 +26,8 @@ pub(super) struct Source {
     pub(super) inode: u64,
     pub(super) route: Route,
     pub(super) policy: LogPolicy,
+    /// Does the kernel tell when something comes? Where it cannot be asked to, it is looked at now and then.
+    pub(super) watched: bool,
     /// Does it wait for its turn?
     pub(super) queued: bool,
     /// Bytes moved since it was opened.
@@ -68,7 +70,18 @@ impl<E: Into<io::Error>> From<E> for Trouble {
 
 impl Source {
     pub(super) fn new(fifo: OwnedFd, inode: u64, route: Route, policy: LogPolicy) -> Self {
-        Self { fifo, inode, route, policy, queued: false, moved: 0, closing: None, waiters: Vec::new(), partial_since: None }
+        Self {
+            fifo,
+            inode,
+            route,
+            policy,
+            watched: false,
+            queued: false,
+            moved: 0,
+            closing: None,
+            waiters: Vec::new(),
+            partial_since: None,
+        }
     }
 
     /// Bytes that wait in the FIFO.

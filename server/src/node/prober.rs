@@ -31,7 +31,7 @@ impl Prober {
     /// # Errors
     /// The thread cannot be made.
     pub fn start(self) -> std::io::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = process::runtime(tokio::runtime::Builder::new_current_thread().enable_all())?;
         std::thread::Builder::new().name("prober".into()).spawn(move || runtime.block_on(self.run())).map(drop)
     }
 

@@ -18,7 +18,7 @@ pub fn boot_id() -> io::Result<String> {
 /// When a process started, in clock ticks since boot; none if there is no such process. With its number this names a process.
 #[must_use]
 pub fn start_time(pid: u32) -> Option<u64> {
-    Proc::read(pid).map(|process| process.start_ticks)
+    super::despite_want(|| Proc::read(pid)).ok()?.map(|process| process.start_ticks)
 }
 
 /// The time of day of a number of clock ticks since boot.

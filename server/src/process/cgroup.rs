@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 pub use place::Cgroups;
 
+use super::seen::seen;
+
 /// How deep an app may nest cgroups of its own and still be looked through.
 const DEEPEST: u32 = 16;
 
@@ -37,15 +39,18 @@ impl Cgroup {
     }
 
     /// The processes in it and in those below it. Zombies are none. Empty if it is gone.
-    #[must_use]
-    pub fn pids(&self) -> Vec<u32> {
+    ///
+    /// # Errors
+    /// No descriptors or memory are left to look.
+    pub fn pids(&self) -> io::Result<Vec<u32>> {
         let mut pids = Vec::new();
         each(&self.0, DEEPEST, &mut |folder| {
-            let text = std::fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+            let text = seen(std::fs::read_to_string(folder.join("cgroup.procs")))?.unwrap_or_default();
             // A process of another pid namespace is shown as 0.
             pids.extend(text.lines().filter_map(|line| line.parse::<u32>().ok()).filter(|pid| *pid > 0));
-        });
-        pids
+            Ok(())
+        })?;
+        Ok(pids)
     }
 
     /// Sends SIGKILL to all that is in it and below it. What is forked meanwhile is caught as well (`cgroup.kill`, since Linux 5.14).
@@ -53,7 +58,7 @@ impl Cgroup {
     /// # Errors
     /// The kernel does not know how, it is gone, or somebody has put us into it.
     pub fn kill(&self) -> io::Result<()> {
-        if self.pids().contains(&std::process::id()) {
+        if self.pids()?.contains(&std::process::id()) {
             return Err(io::Error::other("this process is in it"));
         }
         write(&self.0, "cgroup.kill", "1")
@@ -69,28 +74,29 @@ impl Cgroup {
 
     /// Removes it with those below it. Says whether it is gone: while a process is in it, it stays.
     pub fn remove(&self) -> bool {
-        if !self.pids().is_empty() {
+        if !self.pids().is_ok_and(|pids| pids.is_empty()) {
             return false;
         }
-        each(&self.0, DEEPEST, &mut |folder| {
-            // Those below come first.
+        // Those below come first.
+        let removed = each(&self.0, DEEPEST, &mut |folder| {
             let _ = std::fs::remove_dir(folder);
+            Ok(())
         });
-        !self.0.exists()
+        removed.is_ok() && !self.0.exists()
     }
 }
 
 /// Calls `visit` with each cgroup below this one, and at last with this one.
-fn each(folder: &Path, depth: u32, visit: &mut impl FnMut(&Path)) {
+fn each(folder: &Path, depth: u32, visit: &mut impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
     // Two links, from above and of its own, are a folder without others in it: then the list is not read, at every tick.
     if depth > 0 && std::fs::metadata(folder).is_ok_and(|folder| folder.nlink() != 2) {
-        for below in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        for below in seen(std::fs::read_dir(folder))?.into_iter().flatten().flatten() {
             if below.file_type().is_ok_and(|kind| kind.is_dir()) {
-                each(&below.path(), depth - 1, visit);
+                each(&below.path(), depth - 1, visit)?;
             }
         }
     }
-    visit(folder);
+    visit(folder)
 }
 
 /// Writes to a file of the kernel, in one call as it has to be. Never makes one.

@@ -5,6 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::command::MARKER;
+use super::seen::seen;
 use super::table::{Proc, Table};
 
 /// How often, and at which distance, an empty environment is looked at again.
@@ -13,7 +14,11 @@ const PAUSE: Duration = Duration::from_micros(100);
 
 /// Markers of processes that were looked at: an environment is read once in the life of a process.
 #[derive(Debug, Default)]
-pub struct MarkerCache(HashMap<(u32, u64), Seen>);
+pub struct MarkerCache {
+    known: HashMap<(u32, u64), Seen>,
+    /// Why something could not be looked at: what was found may lack some.
+    pub(super) trouble: Option<io::Error>,
+}
 
 /// What was seen of an environment.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,31 +32,35 @@ enum Seen {
 impl MarkerCache {
     /// The marker that a process carries. None as well if we may not see its environment.
     pub(super) fn marker(&mut self, process: &Proc) -> Option<&str> {
-        let looks = match self.0.get(&process.key()) {
+        let looks = match self.known.get(&process.key()) {
             None => LOOKS,
             // It was looked at with patience before.
             Some(Seen::Nothing) => 1,
             Some(Seen::Whole(_)) => 0,
         };
         if looks > 0 {
-            let seen = match environment(process, looks) {
-                Ok(environment) if environment.is_empty() => Seen::Nothing,
-                environment => Seen::Whole(environment.ok().and_then(|environment| find(&environment))),
+            match seen(environment(process, looks)) {
+                Ok(Some(environment)) if environment.is_empty() => self.known.insert(process.key(), Seen::Nothing),
+                Ok(environment) => {
+                    self.known.insert(process.key(), Seen::Whole(environment.and_then(|environment| find(&environment))))
+                }
+                Err(error) => self.trouble.replace(error).and(None),
             };
-            self.0.insert(process.key(), seen);
         }
-        if let Some(Seen::Whole(marker)) = self.0.get(&process.key()) { marker.as_deref() } else { None }
+        if let Some(Seen::Whole(marker)) = self.known.get(&process.key()) { marker.as_deref() } else { None }
     }
 
     pub(super) fn forget_dead(&mut self, table: &Table) {
-        self.0.retain(|(pid, start), _| table.get(*pid).is_some_and(|process| process.start_ticks == *start));
+        self.known.retain(|(pid, start), _| table.get(*pid).is_some_and(|process| process.start_ticks == *start));
     }
 }
 
 impl Table {
     /// Every living process that carries a marker with this beginning, and the marker. It reads each environment there is.
-    #[must_use]
-    pub fn find_marked(&self, prefix: &str, cache: &mut MarkerCache) -> Vec<(Proc, String)> {
+    ///
+    /// # Errors
+    /// No descriptors or memory are left to look at all of them.
+    pub fn find_marked(&self, prefix: &str, cache: &mut MarkerCache) -> io::Result<Vec<(Proc, String)>> {
         cache.forget_dead(self);
         let own = std::process::id();
         let candidates = self.processes().iter().filter(|process| !process.is_dead() && process.pid > 1 && process.pid != own);
@@ -59,14 +68,15 @@ impl Table {
             let marker = cache.marker(process).filter(|marker| marker.starts_with(prefix))?;
             Some((*process, marker.to_owned()))
         });
-        marked.collect()
+        let marked = marked.collect();
+        cache.trouble.take().map_or(Ok(marked), Err)
     }
 }
 
 /// The marker that a process carries now.
 #[must_use]
 pub fn marker_of(pid: u32) -> Option<String> {
-    find(&environment(&Proc::read(pid)?, LOOKS).ok()?)
+    find(&environment(&Proc::read(pid).ok()??, LOOKS).ok()?)
 }
 
 /// The environment that a process was started with. Empty only if it is so at each look: execve(2) takes the old one away some time
@@ -106,15 +116,15 @@ mod tests {
     fn an_empty_environment_is_looked_at_again() {
         let mut child = std::process::Command::new("sleep").arg("600").env_clear().spawn().unwrap();
         let process = crate::process::testing::wait_for("a child without an environment", || {
-            let process = Proc::read(child.id())?;
+            let process = Proc::read(child.id()).unwrap()?;
             environment(&process, 1).ok()?.is_empty().then_some(process)
         });
         let mut cache = MarkerCache::default();
         assert_eq!(cache.marker(&process), None);
         // As one that was in the midst of execve is when it has come through it.
-        cache.0.insert(process.key(), Seen::Nothing);
+        cache.known.insert(process.key(), Seen::Nothing);
         assert_eq!(cache.marker(&process), None);
-        assert_eq!(cache.0.get(&process.key()), Some(&Seen::Nothing), "nothing is not an answer to be remembered");
+        assert_eq!(cache.known.get(&process.key()), Some(&Seen::Nothing), "nothing is not an answer to be remembered");
         child.kill().unwrap();
         child.wait().unwrap();
     }
@@ -125,12 +135,12 @@ mod tests {
         let mut cache = MarkerCache::default();
         let process = crate::process::testing::wait_for("the marker of a child", || {
             let table = Table::read().unwrap();
-            table.find_marked("test-forget", &mut MarkerCache::default()).pop()
+            table.find_marked("test-forget", &mut MarkerCache::default()).unwrap().pop()
         });
         assert_eq!(cache.marker(&process.0), Some("test-forget"));
         child.kill().unwrap();
         child.wait().unwrap();
         cache.forget_dead(&Table::read().unwrap());
-        assert!(cache.0.is_empty());
+        assert!(cache.known.is_empty());
     }
 }

@@ -18,17 +18,21 @@ mod pidfd;
 mod ports;
 mod reaper;
 mod replace;
+mod seen;
 mod signal;
 mod sockets;
 mod spawn;
 mod table;
 #[cfg(test)]
 pub(crate) mod testing;
+mod threads;
 mod tree;
 mod user;
 
 pub use boot::{boot_id, page_size, start_time, ticks_per_second, ticks_to_time};
 pub use cgroup::{Cgroup, Cgroups};
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use channel::probe;
 pub use channel::{Channel, Word, channel};
 pub use cluster::{ClusterWord, Query};
 pub use command::{MARKER, Program, environment, program};
@@ -42,10 +46,12 @@ pub use pidfd::{PidFd, RawExit};
 pub use ports::{Ports, ports_of};
 pub use reaper::{Reaper, become_subreaper, orphans_present};
 pub use replace::{inherited_socket, replace};
+pub use seen::despite_want;
 pub use signal::{group_is_empty, send as send_signal, signal_name, signal_number};
 pub use sockets::{find_listener, listen_on, share_their_ports};
 pub use spawn::{Child, Launch, SpawnError, spawn};
 pub use table::{Proc, Table};
+pub use threads::runtime;
 pub use tree::Tree;
 pub use user::{Identity, UserError};
 

@@ -43,6 +43,14 @@ impl PidFd {
         Self { fd, pid }
     }
 
+    /// Another handle of the same process.
+    ///
+    /// # Errors
+    /// No descriptors are left.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { fd: self.fd.try_clone()?, pid: self.pid })
+    }
+
     /// Its number.
     #[must_use]
     pub fn pid(&self) -> u32 {

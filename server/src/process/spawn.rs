@@ -235,7 +235,7 @@ mod tests {
         let mut inside = launch("/bin/sleep", &["60"]);
         inside.cgroup = Some(cgroup.clone());
         let child = spawn(inside, &reaper).unwrap();
-        let mut one = (cgroup.pids(), child.outside.is_none());
+        let mut one = (cgroup.pids().unwrap(), child.outside.is_none());
         one.0.retain(|pid| *pid != child.pidfd.pid());
         child.pidfd.send(9).unwrap();
         assert_eq!(wait(&child), RawExit::Signal(9));

@@ -7,6 +7,8 @@ use std::mem::MaybeUninit;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};
 
+use super::seen::seen;
+
 /// Room for the names that one call of getdents64(2) gives; they are about 32 bytes each.
 const NAMES: usize = 16 * 1024;
 /// Room for what we read of a `stat` file: the 24 fields up to `rss`, with numbers of full length.
@@ -39,8 +41,10 @@ pub struct Proc {
 
 impl Proc {
     /// Reads one process; none if it is gone or we may not see it.
-    #[must_use]
-    pub fn read(pid: u32) -> Option<Self> {
+    ///
+    /// # Errors
+    /// No descriptors or memory are left to look.
+    pub fn read(pid: u32) -> io::Result<Option<Self>> {
         read_stat(CWD, format_args!("/proc/{pid}/stat"), pid, &mut String::new(), &mut [0; STAT])
     }
 
@@ -70,7 +74,7 @@ impl Table {
     /// Reads every process. One that ends meanwhile, or that we may not see, is left out.
     ///
     /// # Errors
-    /// `/proc` cannot be read.
+    /// `/proc` cannot be read, or not all of it: a table that lacks some would tell that they are gone.
     pub fn read() -> io::Result<Self> {
         let folder = openat(CWD, "/proc", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         let (mut names, mut path, mut buffer) = ([MaybeUninit::uninit(); NAMES], String::with_capacity(16), [0; STAT]);
@@ -79,7 +83,7 @@ impl Table {
         while let Some(entry) = entries.next() {
             let entry = entry?;
             let Some(pid) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok()) else { continue };
-            processes.extend(read_stat(folder.as_fd(), format_args!("{pid}/stat"), pid, &mut path, &mut buffer));
+            processes.extend(read_stat(folder.as_fd(), format_args!("{pid}/stat"), pid, &mut path, &mut buffer)?);
         }
         Ok(Self::new(processes))
     }
@@ -119,12 +123,14 @@ fn read_stat(
     pid: u32,
     path: &mut String,
     buffer: &mut [u8; STAT],
-) -> Option<Proc> {
+) -> io::Result<Option<Proc>> {
     path.clear();
-    path.write_fmt(name).ok()?;
-    let file = openat(folder, path.as_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
-    let count = rustix::io::read(&file, &mut buffer[..]).ok()?;
-    parse(pid, &buffer[..count])
+    path.write_fmt(name).map_err(io::Error::other)?;
+    let Some(file) = seen(openat(folder, path.as_str(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()))? else {
+        return Ok(None);
+    };
+    let count = seen(rustix::io::read(&file, &mut buffer[..]))?;
+    Ok(count.and_then(|count| parse(pid, &buffer[..count])))
 }
 
 /// Fields are told from the last parenthesis on, because the name of the program may hold spaces and parentheses itself.
@@ -207,7 +213,7 @@ mod tests {
         let own = table.get(std::process::id()).unwrap();
         assert_eq!(own.ppid, std::os::unix::process::parent_id());
         assert!(own.rss_pages > 0 && own.threads > 0 && own.start_ticks > 0);
-        assert_eq!(Proc::read(own.pid).map(|again| again.key()), Some(own.key()));
+        assert_eq!(Proc::read(own.pid).unwrap().map(|again| again.key()), Some(own.key()));
         assert!(table.processes().is_sorted_by_key(|process| process.pid));
     }
 

@@ -1,6 +1,7 @@
 //! Which processes belong to an app: who is in its cgroup, descendants, its session and process group, and whoever carries its marker.
 
 use std::collections::HashMap;
+use std::io;
 
 use super::cgroup::Cgroup;
 use super::marker::MarkerCache;
@@ -21,12 +22,17 @@ pub struct Tree {
 
 impl Table {
     /// The living processes of a tree, by pid. Never this process itself, nor pid 1.
-    #[must_use]
-    pub fn members(&self, tree: &Tree, cache: &mut MarkerCache) -> Vec<&Proc> {
-        self.assign(std::slice::from_ref(tree), cache).pop().unwrap_or_default()
+    ///
+    /// # Errors
+    /// No descriptors or memory are left to look at all of them.
+    pub fn members(&self, tree: &Tree, cache: &mut MarkerCache) -> io::Result<Vec<&Proc>> {
+        cache.trouble = None;
+        let members = self.assign(std::slice::from_ref(tree), cache).pop().unwrap_or_default();
+        cache.trouble.take().map_or(Ok(members), Err)
     }
 
     /// The living processes of each of these trees, in one go. Where trees are nested, a process belongs to the inner one.
+    /// Some are missing where no descriptors are left: for measuring that has to do.
     #[must_use]
     pub fn assign(&self, trees: &[Tree], cache: &mut MarkerCache) -> Vec<Vec<&Proc>> {
         cache.forget_dead(self);
@@ -84,9 +90,13 @@ struct Forest<'a> {
 impl<'a> Forest<'a> {
     fn new(table: &'a Table, trees: &'a [Tree], cache: &mut MarkerCache) -> Self {
         let markers = trees.iter().enumerate().map(|(at, tree)| (tree.marker.as_str(), at)).collect();
-        let pids =
-            |(at, tree): (usize, &Tree)| tree.cgroup.iter().flat_map(Cgroup::pids).map(|pid| (pid, at)).collect::<Vec<_>>();
-        let within = trees.iter().enumerate().flat_map(pids).collect();
+        let mut within = HashMap::new();
+        for (at, cgroup) in trees.iter().enumerate().filter_map(|(at, tree)| Some((at, tree.cgroup.as_ref()?))) {
+            match cgroup.pids() {
+                Ok(pids) => within.extend(pids.into_iter().map(|pid| (pid, at))),
+                Err(error) => cache.trouble = Some(error),
+            }
+        }
         let mut forest = Self { table, trees, leaders: HashMap::new(), markers, within, own: std::process::id() };
         for (at, tree) in trees.iter().enumerate().filter(|(_, tree)| tree.leader > 1) {
             let is_stranger = table.get(tree.leader).is_some_and(|process| match tree.leader_start {

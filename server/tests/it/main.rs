@@ -7,5 +7,6 @@ mod cli;
 mod common;
 mod docs;
 mod engine;
+mod faults;
 mod pm2;
 mod web;

@@ -3,7 +3,7 @@
 mod javascript;
 mod json;
 pub(super) mod toml;
-mod yaml;
+pub(super) mod yaml;
 
 use std::path::{Path, PathBuf};
 

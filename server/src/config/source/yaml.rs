@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Fault;
 
-pub(super) fn read(text: &str) -> Result<Value, Fault> {
+pub(in crate::config) fn read(text: &str) -> Result<Value, Fault> {
     // YAML 1.2, as PM2 reads it: `no` and `on` are words.
     let options = serde_saphyr::options! { strict_booleans: true };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {

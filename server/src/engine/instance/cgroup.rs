@@ -68,7 +68,7 @@ impl Actor {
     }
 
     pub(super) fn has_others_in_cgroup(&self) -> bool {
-        self.cgroup.as_ref().is_some_and(|cgroup| !cgroup.pids().is_empty())
+        self.cgroup.as_ref().is_some_and(|cgroup| cgroup.pids().map_or(true, |pids| !pids.is_empty()))
     }
 
     /// Has the kernel ended something of this run for lack of memory, and not we?

@@ -80,7 +80,7 @@ impl Actor {
             return;
         }
         match running.spec.env_port() {
-            Some(port) if !process::ports_of(&self.members()).contains(&port) => {
+            Some(port) if !process::ports_of(&self.members().unwrap_or_default()).contains(&port) => {
                 self.port_look = Some(Instant::now() + LOOK_FOR_PORT);
             }
             _ => self.step(Input::Ready),

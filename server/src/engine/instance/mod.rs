@@ -192,7 +192,7 @@ impl Actor {
                 self.shared.reaper.keep_known(pid);
                 self.channel = run::has_channel(&spec).then(|| Channel::of(&pidfd, inherit::channel_number(&spec))).flatten();
                 self.cell.sockets.take_back(self.pm_id, &spec.listen, pid);
-                match pidfd.watched() {
+                match process::despite_want(|| pidfd.try_clone()?.watched()) {
                     Ok(pidfd) => {
                         if let Err(error) = self.shared.logs.attach(&spec, self.index) {
                             tracing::warn!(app = %spec.name, %error, "failed to take back the logs of an app");
@@ -208,7 +208,9 @@ impl Actor {
                     }
                     Err(error) => {
                         self.shared.reaper.forget(pid);
-                        tracing::error!(app = %spec.name, pid, %error, "failed to watch a process that runs");
+                        tracing::error!(app = %spec.name, pid, %error, "failed to watch a process that runs; it is started anew");
+                        // Nobody would notice its end, and a start would make a second one.
+                        self.step(Input::Lost { leftovers: true, told });
                     }
                 }
             }
@@ -216,7 +218,7 @@ impl Actor {
                 self.cgroup = self.shared.cgroup_of(&marker);
                 self.marker = marker;
                 self.leader = main;
-                let leftovers = !self.members().is_empty();
+                let leftovers = !self.members().is_ok_and(|members| members.is_empty());
                 if !leftovers {
                     self.leave_cgroup();
                 }

@@ -78,7 +78,13 @@ impl Actor {
     pub(super) fn look(&self) -> Look {
         let said = if let Role::Tries(said) = &self.role { said.clone() } else { None };
         let pid = self.running.as_ref().map(|running| running.pidfd.get_ref().pid());
-        Look { state: self.machine.state(), pid, pids: self.members(), restarts: self.machine.restarts(), said }
+        Look {
+            state: self.machine.state(),
+            pid,
+            pids: self.members().unwrap_or_default(),
+            restarts: self.machine.restarts(),
+            said,
+        }
     }
 
     /// Remembers how a trial failed.

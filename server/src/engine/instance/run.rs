@@ -115,7 +115,8 @@ impl Actor {
         // The one signal for its end and those of its orphans may have been heard while this process was still in the way.
         self.shared.reaper.reap_orphans();
         let may_be_left = !process::group_is_empty(pid) || process::orphans_present() || self.has_others_in_cgroup();
-        let leftovers = (may_be_left && !self.members().is_empty()) || !self.lock_holders().is_empty();
+        let is_empty = |members: std::io::Result<Vec<u32>>| members.is_ok_and(|members| members.is_empty());
+        let leftovers = (may_be_left && !is_empty(self.members())) || !self.lock_holders().is_empty();
         if !leftovers {
             self.leave_cgroup();
         }

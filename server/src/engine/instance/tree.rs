@@ -1,5 +1,7 @@
 //! The whole tree of an instance: finding it, telling it to end, ending it.
 
+use std::io;
+
 use tokio::time::Instant;
 
 use super::{Actor, LOOK_FIRST, LOOK_LAST};
@@ -19,22 +21,27 @@ impl Actor {
     }
 
     /// Every process of the tree that lives and is ours to end, the main one last.
-    pub(super) fn members(&self) -> Vec<u32> {
+    ///
+    /// # Errors
+    /// It cannot be known now, for want of descriptors or memory: then nothing may count as gone.
+    pub(super) fn members(&self) -> io::Result<Vec<u32>> {
         let main = self.running.as_ref().map(|running| running.pidfd.get_ref().pid());
         if !self.cell.running().treekill {
-            return main.into_iter().collect();
+            return Ok(main.into_iter().collect());
         }
-        let table = match Table::read() {
-            Ok(table) => table,
-            Err(error) => {
-                tracing::error!(%error, "failed to read the list of processes");
-                return main.into_iter().collect();
-            }
-        };
+        let table = Table::read()?;
         let mut cache = self.shared.markers();
-        let mut members: Vec<u32> = table.members(&self.tree(), &mut cache).iter().map(|process| process.pid).collect();
+        let mut members: Vec<u32> = table.members(&self.tree(), &mut cache)?.iter().map(|process| process.pid).collect();
         members.sort_by_key(|pid| (Some(*pid) == self.leader.map(|(pid, _)| pid), std::cmp::Reverse(*pid)));
-        members
+        Ok(members)
+    }
+
+    /// What is known of the tree, for a signal: the main process has its own.
+    fn known_members(&self) -> Vec<u32> {
+        self.members().unwrap_or_else(|error| {
+            tracing::error!(%error, "failed to look for the processes of a tree");
+            Vec::new()
+        })
     }
 
     /// Asks a worker to leave; whoever cannot be asked is told to end.
@@ -60,7 +67,7 @@ impl Actor {
             }
         }
         let main = main.map(PidFd::pid);
-        for pid in self.members().into_iter().filter(|pid| Some(*pid) != main) {
+        for pid in self.known_members().into_iter().filter(|pid| Some(*pid) != main) {
             let _ = process::send_signal(pid, libc::SIGCONT);
             let _ = process::send_signal(pid, number);
         }
@@ -72,7 +79,7 @@ impl Actor {
         self.killing = true;
         // At once and with all that is forked meanwhile; then whatever is elsewhere.
         self.kill_cgroup();
-        for pid in self.members() {
+        for pid in self.known_members() {
             if let Err(error) = process::send_signal(pid, libc::SIGKILL) {
                 tracing::error!(pid, %error, "failed to kill a process");
             }
@@ -87,17 +94,14 @@ impl Actor {
     pub(super) fn look_at_tree(&mut self) {
         let Some((_, pause)) = self.look.take() else { return };
         self.shared.reaper.reap_orphans();
-        let mut members = self.members();
-        if members.is_empty() {
-            members = self.lock_holders();
-        }
-        if members.is_empty() {
+        let members = self.members().map(|members| if members.is_empty() { self.lock_holders() } else { members });
+        if members.as_ref().is_ok_and(Vec::is_empty) {
             self.leave_cgroup();
             self.step(Input::TreeGone);
         } else {
             if self.killing {
                 self.kill_cgroup();
-                for pid in members {
+                for pid in members.unwrap_or_default() {
                     let _ = process::send_signal(pid, libc::SIGKILL);
                 }
             }

@@ -19,7 +19,7 @@ impl App {
 
     fn pids(&self) -> Vec<u32> {
         let table = Table::read().unwrap();
-        table.members(&self.1.tree, &mut MarkerCache::default()).iter().map(|one| one.pid).collect()
+        table.members(&self.1.tree, &mut MarkerCache::default()).unwrap().iter().map(|one| one.pid).collect()
     }
 }
 

@@ -19,7 +19,7 @@ fn what_is_in_one_is_found_and_killed() {
         (0..2).map(|_| Command::new("sleep").arg("600").env_clear().stdin(Stdio::null()).spawn().unwrap()).collect();
     super::write(cgroup.path(), "cgroup.procs", &children[0].id().to_string()).unwrap();
     super::write(&below, "cgroup.procs", &children[1].id().to_string()).unwrap();
-    let mut pids = cgroup.pids();
+    let mut pids = cgroup.pids().unwrap();
     pids.sort_unstable();
     let mut ids: Vec<_> = children.iter().map(std::process::Child::id).collect();
     ids.sort_unstable();
@@ -32,7 +32,7 @@ fn what_is_in_one_is_found_and_killed() {
     }
     wait_for("the end of the cgroup", || cgroup.remove().then_some(()));
     assert_eq!(cgroups.all(&home), []);
-    assert!(cgroup.pids().is_empty() && cgroup.kill().is_err() && cgroup.oom_kills().is_none());
+    assert!(cgroup.pids().unwrap().is_empty() && cgroup.kill().is_err() && cgroup.oom_kills().is_none());
 }
 
 #[test]

@@ -49,7 +49,7 @@ impl Drop for Family {
 }
 
 fn members(tree: &Tree) -> Vec<u32> {
-    Table::read().unwrap().members(tree, &mut MarkerCache::default()).iter().map(|process| process.pid).collect()
+    Table::read().unwrap().members(tree, &mut MarkerCache::default()).unwrap().iter().map(|process| process.pid).collect()
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn all_that_carry_a_marker_are_found_at_once() {
     a.wait_for_count(2);
     b.wait_for_count(2);
     let table = Table::read().unwrap();
-    let found = table.find_marked("test-marked-", &mut MarkerCache::default());
+    let found = table.find_marked("test-marked-", &mut MarkerCache::default()).unwrap();
     let of = |family: &Family| found.iter().filter(|(_, marker)| *marker == family.tree.marker).count();
     assert_eq!((of(&a), of(&b)), (2, 2));
     let trees = [a.tree.clone(), b.tree.clone()];

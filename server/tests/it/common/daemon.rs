@@ -1,7 +1,8 @@
 //! A real node with real processes, asked over the command line as a person would.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -24,8 +25,7 @@ impl Daemon {
     }
 
     pub(crate) fn serve_in(place: Place, stack: &str, online: usize) -> Self {
-        place.write("ecosystem.config.json", stack);
-        let mut daemon = Self { place, foreground: None };
+        let mut daemon = Self::at_rest(place, stack);
         daemon.begin();
         daemon.until_online(online);
         daemon
@@ -36,17 +36,42 @@ impl Daemon {
         Self { place, foreground: None }
     }
 
+    /// With these apps, and not started yet.
+    pub(crate) fn at_rest(place: Place, stack: &str) -> Self {
+        place.write("ecosystem.config.json", stack);
+        Self { place, foreground: None }
+    }
+
     fn begin(&mut self) {
+        if let Err(said) = self.try_begin(|_| {}) {
+            panic!("it does not come up: {said}");
+        }
+    }
+
+    /// Starts it, with a change to the command. If it does not come up, gives what it said.
+    pub(crate) fn try_begin(&mut self, change: impl FnOnce(&mut Command)) -> Result<(), String> {
         let words = ["serve", "ecosystem.config.json", "--listen", "127.0.0.1:0"];
         let mut command = self.place.command(QD, words);
-        let said = self.place.path().join("said");
-        let stderr = std::fs::File::create(&said).unwrap();
-        let mut child = command.stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let stderr = std::fs::File::options().create(true).append(true).open(self.said()).unwrap();
+        let before = stderr.metadata().unwrap().len();
+        command.stdout(Stdio::piped()).stderr(stderr);
+        change(&mut command);
+        let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();
         stdout.read_line(&mut first).unwrap();
         self.foreground = Some((child, stdout));
-        assert!(first.contains("http://127.0.0.1:"), "{first}{}", std::fs::read_to_string(said).unwrap());
+        if first.contains("http://127.0.0.1:") {
+            return Ok(());
+        }
+        self.until_ended();
+        let said = std::fs::read_to_string(self.said()).unwrap();
+        Err(first + &said[usize::try_from(before).unwrap()..])
+    }
+
+    /// What it has said to stderr.
+    pub(crate) fn said(&self) -> PathBuf {
+        self.place.path().join("said")
     }
 
     /// SIGKILL, which nobody can prepare for. Its apps are left to themselves.
@@ -59,6 +84,11 @@ impl Daemon {
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         send(self.foreground_pid(), signal);
+    }
+
+    /// Has it not ended?
+    pub(crate) fn lives(&mut self) -> bool {
+        self.foreground.as_mut().is_some_and(|(child, _)| child.try_wait().unwrap().is_none())
     }
 
     /// Waits until it has ended by itself.

@@ -4,8 +4,10 @@ mod client;
 pub(crate) mod daemon;
 mod events;
 mod fake;
+pub(crate) mod invariants;
 mod node;
 mod place;
+pub(crate) mod random;
 pub(crate) mod sample;
 
 pub(crate) use client::{Answer, Client};
