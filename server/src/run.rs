@@ -302,7 +302,8 @@ impl Running {
         });
         // Whoever asks first is to find what was there before; an app that is slow to come keeps nobody out.
         let _ = tokio::time::timeout(FIRST_APPS, &mut beginning).await;
-        let serving = tokio::spawn(web::serve(listeners, router, stopping));
+        let serving = web::serve(listeners, router, stopping);
+        let serving = tokio::spawn(serving.map_err(|error| failed("nobody can be listened to", &error))?);
         let url = format!("http://{address}");
         let _ = std::fs::write(place.run.join("address"), &url);
         greet(&self.node.state, &url, &auth).await;

@@ -21,6 +21,7 @@ use tower::Service;
 use super::patient::Patient;
 use super::pour::{is_event_stream, pour};
 use crate::api::Peer;
+use crate::process::despite_want;
 
 /// How long the head of a request may take to arrive, and how long an idle connection is kept.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
@@ -48,24 +49,28 @@ pub struct Listeners {
     pub unix: Option<std::os::unix::net::UnixListener>,
 }
 
-/// Answers requests until `stop` is true (or its sender is gone) and what was on its way is done, at the latest after 5 s.
+/// Listens at once, and gives what answers requests until `stop` is true (or its sender is gone) and what was on its way is done, at the
+/// latest after 5 s.
 ///
 /// # Errors
 /// A listener cannot be used.
-pub async fn serve(listeners: Listeners, router: Router, stop: watch::Receiver<bool>) -> io::Result<()> {
+pub fn serve(
+    listeners: Listeners,
+    router: Router,
+    stop: watch::Receiver<bool>,
+) -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let mut loops = JoinSet::new();
     for listener in listeners.tcp {
         listener.set_nonblocking(true)?;
-        let listener = TcpListener::from_std(listener)?;
+        let listener = despite_want(|| TcpListener::from_std(listener.try_clone()?))?;
         loops.spawn(accept_all(listener, TCP_CONNECTIONS, router.clone(), stop.clone()));
     }
     if let Some(listener) = listeners.unix {
         listener.set_nonblocking(true)?;
-        let listener = UnixListener::from_std(listener)?;
+        let listener = despite_want(|| UnixListener::from_std(listener.try_clone()?))?;
         loops.spawn(accept_all(listener, UNIX_CONNECTIONS, router, stop));
     }
-    while loops.join_next().await.is_some() {}
-    Ok(())
+    Ok(async move { while loops.join_next().await.is_some() {} })
 }
 
 /// A listener of either kind.

@@ -32,7 +32,7 @@ pub(crate) struct Node {
     pub(crate) fake: Arc<Fake>,
     pub(crate) auth: Auth,
     stop: watch::Sender<bool>,
-    serving: JoinHandle<std::io::Result<()>>,
+    serving: JoinHandle<()>,
     _home: TempDir,
 }
 
@@ -54,7 +54,7 @@ impl Node {
         let unix = web::listen_unix(&socket).unwrap();
         let context = Context::new(Arc::clone(&fake) as _, auth.clone(), options.streams, stopped.clone());
         let listeners = Listeners { tcp: vec![tcp], unix: Some(unix) };
-        let serving = tokio::spawn(web::serve(listeners, web::router(context), stopped));
+        let serving = tokio::spawn(web::serve(listeners, web::router(context), stopped).unwrap());
         Self { address, socket, fake, auth, stop, serving, _home: home }
     }
 
@@ -100,6 +100,6 @@ impl Node {
     /// Stops it, and waits for the end of all connections.
     pub(crate) async fn stop(self) {
         self.begin_stop();
-        self.serving.await.unwrap().unwrap();
+        self.serving.await.unwrap();
     }
 }
