@@ -1,4 +1,5 @@
 //! Reloads: a new process beside the old one, and the old one as long as the new one has not proven itself.
+//! `QD_RELOADS=50 cargo test -p server --test it no_request_fails` makes more of them.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -10,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::common::daemon::runs;
+use crate::common::random::number;
 use crate::common::{Daemon, Place, QD, has_python, skipped};
 
 /// Answers with its number in the cluster and its process. What it is to do instead is in `release`, when it starts.
@@ -128,7 +130,8 @@ fn no_request_fails_while_workers_are_replaced() {
     let (daemon, port) = serve("app.js", "cluster", 2);
     let load = Load::on(port);
     let mut before = pids(&daemon);
-    for _ in 0..5 {
+    let rounds = number("QD_RELOADS").unwrap_or(5);
+    for _ in 0..rounds {
         daemon.done("reload a");
         let after = pids(&daemon);
         assert!(before.is_disjoint(&after), "{before:?} {after:?}");
@@ -142,7 +145,7 @@ fn no_request_fails_while_workers_are_replaced() {
     for pid in events.iter().filter_map(|event| u32::try_from(event["pid"].as_u64()?).ok()) {
         assert_eq!((of(pid, "start"), of(pid, "exit")), (1, usize::from(!before.contains(&pid))), "{pid}: {events:#?}");
     }
-    assert_eq!(daemon.restarts("a"), 5);
+    assert_eq!(daemon.restarts("a"), rounds);
 }
 
 #[test]
@@ -249,7 +252,7 @@ fn no_request_fails_on_an_inherited_socket_whatever_happens_to_the_app() {
     let app = format!(r#"{{"apps":[{{"name":"a","script":"app.py","listen":{port},"min_uptime":100,"kill_timeout":2000}}]}}"#);
     let mut daemon = Daemon::serve_in(place, &app, 1);
     let load = Load::on(port);
-    for _ in 0..3 {
+    for _ in 0..number("QD_RELOADS").unwrap_or(3) {
         let old = daemon.pid("a");
         daemon.done("reload a");
         assert!(daemon.runs_anew("a", old) && !runs(old));

@@ -1,4 +1,4 @@
-//! Another program in the place of the running one.
+//! Another program in the place of the running one. `QD_UPGRADES=100 cargo test -p server --test it upgrades_under_load` does it more often.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::common::daemon::{kill, runs};
+use crate::common::random::number;
 use crate::common::{Daemon, Place, QD};
 
 /// Asks without a pause, and counts the answers; each question that gets none is a failure.
@@ -24,7 +25,7 @@ fn ask(address: &str, stop: &AtomicBool) -> u32 {
 }
 
 #[test]
-fn ten_upgrades_under_load() {
+fn upgrades_under_load() {
     let place = Place::new();
     place.write("count.sh", "n=0; while :; do n=$((n+1)); echo $n; sleep 0.002; done");
     let apps = r#"{"apps":[
@@ -42,7 +43,7 @@ fn ten_upgrades_under_load() {
     std::thread::scope(|scope| {
         let asker = scope.spawn(|| ask(&address, &stop));
         let mut opened = Vec::new();
-        for round in 0..10 {
+        for round in 0..number("QD_UPGRADES").unwrap_or(10) {
             daemon.done(&format!("upgrade {QD}"));
             daemon.until_online(2);
             assert_eq!((daemon.pid("count"), daemon.foreground_pid()), (pid, supervisor), "round {round}");
