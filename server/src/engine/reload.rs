@@ -14,12 +14,15 @@ use super::instance::{Actor, Beginning, Goal, Look, Message, Past, Turn};
 use super::manager::Engine;
 use super::shared::AppCell;
 use super::terms::{Input, Why};
-use crate::process;
+use crate::process::{self, Steered};
 
 /// How long a new process has to stay ready before it counts, at most: a shorter `min_uptime` has to do.
 const PROOF: Duration = Duration::from_secs(1);
 /// What ends a reload without a fault of anybody.
 const STOPPED: &str = "it was stopped meanwhile";
+/// How long a queue may take to run dry, and how often in a row it has to be found so.
+const DRY: Duration = Duration::from_secs(2);
+const DRY_LOOKS: u32 = 8;
 /// How often it is looked at until then.
 const EVERY: Duration = Duration::from_millis(25);
 
@@ -60,8 +63,12 @@ impl Engine {
             return ask(old, Input::Restart(why.clone()), Goal::Up).await;
         };
         let _ = trial.actor.send(Message::Note(Input::Start(why.clone())));
+        let mut steered = Steered::default();
         let proven = match prove(&trial, &cell, &before).await {
-            Ok(()) => self.swap(name, old, &trial, why, &before).await,
+            Ok(()) => {
+                steered = self.lead_away(name, &trial, &before).await;
+                self.swap(name, old, &trial, why, &before).await
+            }
             Err(failure) => Err(failure),
         };
         // The one that is not needed ends; that it may take its time is known.
@@ -71,6 +78,7 @@ impl Engine {
             Err(_) => Input::Stop(why.clone()),
         };
         let left = ask(leaves, input, Goal::Down).await;
+        drop(steered);
         self.put_away(name, leaves);
         match (proven, left) {
             (Ok(_), left) => left,
@@ -103,6 +111,24 @@ impl Engine {
         let trial = self.run_actor(actor, old.pm_id, old.index, Beginning::Fresh);
         entry.beside.push(trial.clone());
         Ok(Some((cell, trial)))
+    }
+
+    /// Leads new connections away from the one that is to leave, if each listens on a socket of its own, and waits until it has accepted what
+    /// there was.
+    async fn lead_away(&self, name: &str, new: &Slot, before: &Look) -> Steered {
+        let new = look(new).await.map(|look| look.pids).unwrap_or_default();
+        let mut all = new.clone();
+        for slot in self.slots(name) {
+            all.extend(look(&slot).await.map(|look| look.pids).unwrap_or_default());
+        }
+        let steered = process::steer(&new, &before.pids, &all);
+        let (begun, mut dry) = (Instant::now(), 0);
+        // A connection that was being made is not in the queue yet.
+        while steered.is_any() && dry < DRY_LOOKS && begun.elapsed() < DRY {
+            sleep(EVERY).await;
+            dry = if steered.waiting() == 0 { dry + 1 } else { 0 };
+        }
+        steered
     }
 
     /// Makes the new one the instance. Gives its number.

@@ -22,6 +22,7 @@ mod seen;
 mod signal;
 mod sockets;
 mod spawn;
+mod steer;
 mod table;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -50,6 +51,7 @@ pub use seen::despite_want;
 pub use signal::{group_is_empty, send as send_signal, signal_name, signal_number};
 pub use sockets::{find_listener, listen_on, share_their_ports};
 pub use spawn::{Child, Launch, SpawnError, spawn};
+pub use steer::{Steered, steer};
 pub use table::{Proc, Table};
 pub use threads::runtime;
 pub use tree::Tree;

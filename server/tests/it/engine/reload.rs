@@ -25,15 +25,20 @@ else http.createServer((request, response) => {
 }).listen(process.env.PORT, '127.0.0.1');
 "#;
 
+/// Leaves when it has answered what it accepted.
 const PYTHON: &str = r#"
-import os, signal, socket, sys
+import os, signal, socket
 s = socket.socket()
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 s.bind(("127.0.0.1", int(os.environ["PORT"])))
 s.listen(64)
-signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
-while True:
-    c, _ = s.accept()
+s.settimeout(0.02)
+leaving = []
+signal.signal(signal.SIGINT, lambda *_: leaving.append(1))
+while not leaving:
+    try: c, _ = s.accept()
+    except TimeoutError: continue
+    c.settimeout(None)
     c.recv(1000)
     c.sendall(b"HTTP/1.0 200 OK\r\n\r\n- - %d" % os.getpid())
     c.close()
@@ -215,14 +220,26 @@ fn what_shares_its_port_is_replaced_without_a_gap() {
     if !has_python() {
         return skipped("a reload over SO_REUSEPORT, because there is no python3 to listen");
     }
-    let (daemon, port) = serve("app.py", "fork", 1);
-    let old = daemon.pid("a");
-    daemon.done("reload a");
-    let events = daemon.events("a");
-    let at = |kind: &str| events.iter().rposition(|event| event["kind"] == kind).unwrap();
-    assert!(at("start") < at("exit"), "the old one went first: {events:#?}");
-    assert!(!runs(old));
-    assert!(ask(port).is_some_and(|answer| answer == format!("- - {}", daemon.pid("a"))));
+    for instances in [1, 2] {
+        let (daemon, port) = serve("app.py", "fork", instances);
+        let load = Load::on(port);
+        let old = pids(&daemon);
+        for _ in 0..number("QD_RELOADS").unwrap_or(3) {
+            daemon.done("reload a");
+        }
+        let (answered, failed) = load.end();
+        assert!(answered > 0 && failed == 0, "{failed} of {} requests failed", answered + failed);
+        assert!(!old.iter().any(|pid| runs(*pid)));
+        let events = daemon.events("a");
+        let at = |kind: &str| events.iter().rposition(|event| event["kind"] == kind).unwrap();
+        assert!(at("start") < at("exit"), "the old one went first: {events:#?}");
+        let now: BTreeSet<String> = pids(&daemon).iter().map(|pid| format!("- - {pid}")).collect();
+        let mut seen = BTreeSet::new();
+        daemon.until("all have answered", || {
+            seen.extend(ask(port));
+            seen == now
+        });
+    }
 }
 
 /// Accepts what it inherited from 3 on, as any program that knows systemd's sockets.
