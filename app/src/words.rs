@@ -76,6 +76,9 @@ pub fn status(row: &Row) -> (Tone, &'static str) {
 /// How long it has been so: `2 d 19 h`, `down 3 m`; nothing for what never ran.
 #[must_use]
 pub fn since(row: &Row, now: Time) -> String {
+    if let Some(since) = row.app.probe.as_ref().filter(|_| row.app.is_unhealthy()).and_then(|probe| probe.since) {
+        return format::span(whole(now.since(since)));
+    }
     match (row.down_since, row.app.first()) {
         (Some(since), _) => "down ".to_owned() + &format::span(whole(now.since(since))),
         (None, Some(one)) => format::span(whole(now.since(one.started_at.unwrap_or(one.since)))),
@@ -135,13 +138,18 @@ pub fn note(row: &Row, now: Time) -> String {
 #[must_use]
 pub fn headline<'a>(rows: impl Iterator<Item = &'a Row>, now: Time) -> Headline {
     let rows: Vec<_> = rows.collect();
-    let running = rows.iter().filter(|row| row.app.is_live() && !row.app.is_unhealthy()).count();
+    let running = rows.iter().filter(|row| row.app.is_well()).count();
     Headline { title: title(&rows, running), detail: detail(&rows, running, now) }
 }
 
 fn title(rows: &[&Row], running: usize) -> String {
     match (rows, running) {
         ([], _) => "No services yet.".into(),
+        ([only], _) if only.app.is_unhealthy() => only.app.name.clone() + " is not healthy.",
+        (rows, _) if rows.iter().any(|row| row.app.is_unhealthy()) => {
+            let verb = if running == 1 { " services is healthy." } else { " services are healthy." };
+            [&running.to_string(), " of ", &rows.len().to_string(), verb].concat()
+        }
         ([only], 1) => only.app.name.clone() + " is running.",
         ([only], _) => only.app.name.clone() + " is not running.",
         (_, 0) => ["None of the ", &rows.len().to_string(), " services is running."].concat(),

@@ -201,6 +201,12 @@ impl App {
         self.instances.iter().find(|one| one.pid.is_some()).or(self.instances.first())
     }
 
+    /// Does it run, and fail none of its health checks?
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.is_live() && !self.is_unhealthy()
+    }
+
     /// Does it run, and fail its health checks?
     #[must_use]
     pub fn is_unhealthy(&self) -> bool {

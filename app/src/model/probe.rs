@@ -101,6 +101,8 @@ pub struct ProbeReport {
     pub policy: String,
     /// Does it count as healthy? Unknown before the first verdict on this process.
     pub healthy: Option<bool>,
+    /// Since when it counts as that.
+    pub since: Option<Time>,
     /// Checks that failed in a row.
     pub failures: u32,
     /// How long the last check took that passed, in ms.

@@ -177,7 +177,7 @@ fn Layer(layer: String, names: Memo<Vec<String>>) -> impl IntoView {
     let live = move || {
         names.with(|names| {
             ui.dashboard.with(|dashboard| {
-                let live = names.iter().filter(|name| dashboard.row(name).is_some_and(|row| row.app.is_live())).count();
+                let live = names.iter().filter(|name| dashboard.row(name).is_some_and(|row| row.app.is_well())).count();
                 [&live.to_string(), " of ", &names.len().to_string()].concat()
             })
         })

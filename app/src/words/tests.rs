@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Cause, Overview};
+use crate::model::{Cause, Overview, ProbeReport};
 use crate::sample::{NOW, app, crash, overview};
 use crate::state::Dashboard;
 
@@ -29,6 +29,27 @@ fn pair(title: &str, detail: &str) -> (String, String) {
     (title.into(), detail.into())
 }
 
+fn failing() -> ProbeReport {
+    ProbeReport {
+        what: "GET http://127.0.0.1:5000/api-health".into(),
+        policy: "restarts after 3 failed checks in a row".into(),
+        healthy: Some(false),
+        since: Some(NOW - 2 * MINUTE),
+        failures: 4,
+        latency_ms: None,
+        checked_at: Some(NOW),
+        message: Some("GET /api-health: answered 500".into()),
+    }
+}
+
+#[test]
+fn one_that_is_not_healthy_says_why_and_since_when() {
+    let dashboard = Dashboard::new(overview(vec![App { probe: Some(failing()), ..app("a", State::Online) }]));
+    let row = dashboard.row("a").unwrap();
+    assert_eq!(status(&row), (Tone::Bad, "Unhealthy"));
+    assert_eq!((since(&row, NOW).as_str(), note(&row, NOW).as_str()), ("2 m", "GET /api-health: answered 500"));
+}
+
 #[test]
 fn headlines() {
     let up = |name| app(name, State::Online);
@@ -43,6 +64,12 @@ fn headlines() {
     assert_eq!(
         of(vec![up("a"), down("db", true, 120), down("c", false, 1)]),
         pair("1 of 3 services is running.", "*db*, which is critical, has been down for 2 hours; also down: *c*.")
+    );
+    let sick = App { probe: Some(failing()), ..up("sick") };
+    assert_eq!(of(vec![sick.clone()]).0, "sick is not healthy.");
+    assert_eq!(
+        of(vec![up("a"), sick]),
+        pair("1 of 2 services is healthy.", "*sick* runs, but does not pass its health check; nothing critical is affected.")
     );
     let many = (0..5).map(|index| down(&format!("s{index}"), false, 1)).collect();
     assert_eq!(

@@ -1,7 +1,8 @@
 //! `qd describe`: all that is known of an app, under the words that PM2 uses where it has them.
 
 use app::model::{
-    AppSpec, Definition, Dependency, EnvBlock, ExecMode, HealthDocument, Instance, Interpreter, LogFile, Time, TreeLimits, Until,
+    AppSpec, Definition, Dependency, EnvBlock, ExecMode, HealthDocument, Instance, Interpreter, LogFile, ProbeReport, Time,
+    TreeLimits, Until,
 };
 use clap::Args;
 
@@ -127,9 +128,19 @@ fn rules(Definition { app, spec, .. }: &Definition) -> Vec<(&'static str, String
         ("restart delay", time(spec.restart_delay_ms)),
         ("growing restart delay", time(spec.exp_backoff_restart_delay_ms)),
         ("cron restart", spec.cron_restart.clone().unwrap_or_default()),
+        ("health check", app.probe.as_ref().map(|probe| format!("{}; {}", probe.what, probe.policy)).unwrap_or_default()),
+        ("last check", app.probe.as_ref().map(last_check).unwrap_or_default()),
         ("watch & reload", watched.unwrap_or_else(|| "no".into())),
         ("stops by", format!("{}, and by SIGKILL after {}", spec.stop_signal, format::span(limits.kill_timeout_ms))),
     ]
+}
+
+fn last_check(probe: &ProbeReport) -> String {
+    match (&probe.message, probe.latency_ms) {
+        (Some(message), _) => format!("failed: {message}"),
+        (None, Some(ms)) => format!("passed in {ms:.1} ms"),
+        (None, None) => "not yet".into(),
+    }
 }
 
 /// What it may do and use, as it was told, and how it is held to that.

@@ -44,6 +44,10 @@ pub(super) fn trouble(app: &App, now: Time) -> Option<String> {
             let next = retry.map(|time| format!(", and is started again in {}", span(time.since(now)))).unwrap_or_default();
             Some(format!("{name} is down{next}{}.", because()))
         }
+        State::Online if app.is_unhealthy() => {
+            let why = app.probe.as_ref().and_then(|probe| probe.message.as_deref()).map(|why| format!(": {}", plain(why)));
+            Some(format!("{name} runs, but does not pass its health check{}.", why.unwrap_or_default()))
+        }
         State::Starting if app.reason.is_some() => Some(format!("{name} is not started yet{}.", because())),
         _ if app.changed => Some(format!("{name} has a changed definition, which counts from its next start.")),
         _ => None,

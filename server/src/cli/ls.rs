@@ -70,7 +70,8 @@ fn row(app: &App, instance: &Instance, now: Time, layered: bool) -> Vec<Cell> {
     // A process of this moment has no figures yet.
     let measured = runs && instance.memory_bytes > 0;
     let figure = |text: Option<String>| text.map_or_else(|| Cell::toned(Tone::Quiet, "–"), Cell::new);
-    let (tone, state) = state(instance.state);
+    let unwell = app.is_unhealthy() && instance.state == State::Online;
+    let (tone, state) = if unwell { (Tone::Bad, "✕ unhealthy".to_owned()) } else { state(instance.state) };
     let mut cells = vec![
         Cell::new(instance.pm_id.to_string()),
         Cell::toned(Tone::Strong, format::plain(&app.name)),

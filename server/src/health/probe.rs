@@ -45,6 +45,18 @@ impl Check {
         self.http.as_ref().map_or_else(|| format!("connection to {}", self.address), |(uri, _)| format!("GET {uri}"))
     }
 
+    /// The same in few words, for who knows the app: `GET /health`, `port 5000`.
+    #[must_use]
+    pub fn brief(&self) -> String {
+        match &self.http {
+            Some((uri, probe)) if probe.url.starts_with('/') => {
+                format!("GET {}", uri.path_and_query().map_or("/", |path| path.as_str()))
+            }
+            Some(_) => self.words(),
+            None => self.address.strip_prefix("127.0.0.1:").map_or_else(|| self.words(), |port| format!("port {port}")),
+        }
+    }
+
     /// Asks, and gives the time that it took.
     ///
     /// # Errors
@@ -156,6 +168,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let check = Check::new(&Probe::Tcp(None), Some(port)).unwrap();
         assert_eq!(check.words(), format!("connection to 127.0.0.1:{port}"));
+        assert_eq!(check.brief(), format!("port {port}"));
         assert!(check.run(Duration::from_secs(5)).await.is_ok());
         drop(listener);
         let closed = check.run(Duration::from_secs(5)).await;

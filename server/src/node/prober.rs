@@ -129,16 +129,20 @@ impl Prober {
         let down = self.down_below(name);
         let verdict = patience.note(result.is_ok(), down.is_none(), policy, process::monotonic_ms());
         let failures = if verdict.heal { policy.retries } else { patience.failures() };
-        let why = result.as_ref().err().map(|why| format!("{}: {why}", check.words()));
+        let why = result.as_ref().err().map(|why| format!("{}: {why}", check.brief()));
+        let (healthy, now) = (patience.healthy(), process::wall_clock());
+        let before = self.first_live(name, |app, _| app.probe.clone()).flatten();
+        let since = before.filter(|before| before.healthy == healthy).and_then(|before| before.since).unwrap_or(now);
         self.show(
             name,
             Some(ProbeReport {
                 what: check.words(),
                 policy: words(policy),
-                healthy: patience.healthy(),
+                healthy,
+                since: healthy.map(|_| since),
                 failures,
                 latency_ms: result.as_ref().ok().map(|time| (time.as_secs_f64() * 10_000.0).round() / 10.0),
-                checked_at: Some(process::wall_clock()),
+                checked_at: Some(now),
                 message: why.clone(),
             }),
         );

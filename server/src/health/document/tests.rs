@@ -138,6 +138,7 @@ fn one_that_fails_its_checks_is_down_with_its_figures() {
         what: "GET http://127.0.0.1:3333/".into(),
         policy: "restarts after 3 failed checks in a row".into(),
         healthy: Some(false),
+        since: Some(Time(0)),
         failures: 3,
         latency_ms: None,
         checked_at: Some(Time(0)),
