@@ -13,6 +13,8 @@ module.exports = {
       env: {
         PORT: 5000,
       },
+      // PM2 ignores this; Quarterdeck asks, and restarts what does not answer.
+      health: { http: "/api-health", retries: 3, retry_interval: "10s", cooldown: "60s" },
     },
   ],
 };

@@ -1,5 +1,5 @@
-// Nine services of a speech translation system, in miniature. PM2 runs this file unchanged; `layer` and `critical` are
-// read by Quarterdeck alone. STACK_PORT_SHIFT moves every port, so that two stacks can run beside each other.
+// Nine services of a speech translation system, in miniature. PM2 runs this file unchanged; `layer`, `critical` and
+// `health` are read by Quarterdeck alone. STACK_PORT_SHIFT moves every port, so that two stacks can run beside each other.
 const shift = Number(process.env.STACK_PORT_SHIFT || 0);
 const port = (number) => number + shift;
 
@@ -76,6 +76,7 @@ module.exports = {
         NODE_ENV: "production",
         PORT: port(8083),
       },
+      health: "/api-health",
     },
     {
       name: "monitoring-bridge",

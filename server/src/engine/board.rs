@@ -78,6 +78,11 @@ impl Board {
         self.lock().shared_apps()
     }
 
+    /// Looks at one app, without a copy of all.
+    pub fn look<T>(&self, name: &str, with: impl FnOnce(&App) -> T) -> Option<T> {
+        self.lock().apps.iter().find(|app| app.name == name).map(with)
+    }
+
     /// The latest health document.
     #[must_use]
     pub fn health(&self) -> Arc<Told<HealthDocument>> {

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{App, Cause, Event, EventKind, Health, HealthPolicy, Instance, Probe, ProbeReport, Remedy, State};
+use app::model::{
+    App, Cause, Dependency, Event, EventKind, Health, HealthPolicy, Instance, Probe, ProbeReport, Remedy, State, Until,
+};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
@@ -102,10 +104,11 @@ impl Prober {
     }
 
     fn first_live<T>(&self, name: &str, with: impl FnOnce(&App, &Instance) -> T) -> Option<T> {
-        let apps = self.board.apps();
-        let app = apps.iter().find(|app| app.name == name)?;
-        let one = app.instances.iter().find(|one| one.state == State::Online && one.pid.is_some())?;
-        Some(with(app, one))
+        let look = |app: &App| {
+            let one = app.instances.iter().find(|one| one.state == State::Online && one.pid.is_some())?;
+            Some(with(app, one))
+        };
+        self.board.look(name, look).flatten()
     }
 
     fn pid(&self, name: &str) -> Option<u32> {
@@ -163,14 +166,10 @@ impl Prober {
 
     /// Something that it depends on, and that is down.
     fn down_below(&self, name: &str) -> Option<String> {
-        let apps = self.board.apps();
-        let app = apps.iter().find(|app| app.name == name)?;
-        let is_down = |other: &&App| {
-            let unhealthy = other.probe.as_ref().is_some_and(|probe| probe.healthy == Some(false));
-            app.depends_on.iter().any(|one| one.app == other.name && one.until != app::model::Until::Completed)
-                && (!other.is_live() || unhealthy)
-        };
-        apps.iter().find(is_down).map(|other| other.name.clone())
+        let needs = self.board.look(name, |app| app.depends_on.clone())?;
+        let is_down =
+            |one: &Dependency| one.until != Until::Completed && self.board.look(&one.app, |app| !app.is_well()) == Some(true);
+        needs.into_iter().find(is_down).map(|one| one.app)
     }
 
     fn show(&self, name: &str, report: Option<ProbeReport>) {
