@@ -48,6 +48,14 @@ pub(super) fn open(path: &Path) -> io::Result<Fifo> {
     Ok(Fifo { ours, theirs, inode: one.st_ino })
 }
 
+/// Is everything that was written into it where it belongs? The kernel answers when no move is under way: it holds the pipe for that
+/// (fs/splice.c, `iter_file_splice_write`; fs/pipe.c, `pipe_ioctl`).
+pub(super) fn is_empty(path: &Path) -> bool {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let opened = rustix::fs::open(path, flags, Mode::empty());
+    opened.is_ok_and(|fifo| rustix::io::ioctl_fionread(&fifo) == Ok(0))
+}
+
 fn make(path: &Path) -> io::Result<()> {
     match rustix::fs::mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR) {
         Err(Errno::NOENT) => {

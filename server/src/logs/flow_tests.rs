@@ -122,6 +122,25 @@ pub(super) fn assert_complete(text: &[u8], count: u32) {
 }
 
 #[test]
+fn what_is_moved_already_needs_no_asking() {
+    let node = Node::new();
+    let spec = small("api", 64);
+    assert!(!node.logs.is_drained(&spec, 0), "there is no FIFO that could tell");
+    let (mut out, _err) = files(node.logs.attach(&spec, 0).unwrap());
+    assert!(node.logs.is_drained(&spec, 0) && node.logs.is_silent(&spec, 0));
+    out.write_all(b"one line\n").unwrap();
+    until("it is moved", || node.logs.is_drained(&spec, 0));
+    assert_eq!(node.text("api-out.log"), "one line\n", "whenever it says so, it is in the file");
+    assert!(!node.logs.is_silent(&spec, 0));
+    out.write_all(&[b'x'; 100]).unwrap();
+    out.write_all(b"\n").unwrap();
+    drain(&node.logs, &spec, 0);
+    assert!(!node.logs.is_silent(&spec, 0), "older parts are something");
+    let takes = AppSpec { log_policy: app::model::LogPolicy::Drop, ..spec };
+    assert!(!node.logs.is_drained(&takes, 0), "lines may be on their way");
+}
+
+#[test]
 fn lines_go_to_the_files_of_their_stream() {
     let node = Node::new();
     let app = spec("my_api");

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use app::model::{AppSpec, LogStream};
+use app::model::{AppSpec, LogPolicy, LogStream};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use tokio::sync::oneshot;
@@ -148,6 +148,31 @@ impl Logs {
             };
             let _ = tokio::time::timeout(PATIENCE, all).await;
         }
+    }
+
+    /// Is what an instance has written in its files already? Told at once, where [`Logs::drained`] asks another thread. Where lines may be
+    /// taken out of a FIFO, nobody can tell so.
+    #[must_use]
+    pub fn is_drained(&self, spec: &AppSpec, index: u32) -> bool {
+        let layout = &self.shared.layout;
+        let is_done = |stream| {
+            let goes_there = layout.route(spec, index, stream).is_some();
+            !goes_there || fifo::is_empty(&layout.fifo(&spec.name, index, stream))
+        };
+        let [out, err] = STREAMS;
+        let together = layout.route(spec, index, out) == layout.route(spec, index, err);
+        spec.log_policy == LogPolicy::Block && is_done(out) && (together || is_done(err))
+    }
+
+    /// Has it never written anything that is still there?
+    #[must_use]
+    pub fn is_silent(&self, spec: &AppSpec, index: u32) -> bool {
+        let layout = &self.shared.layout;
+        let is_nothing = |file: &Path| {
+            let is_empty = std::fs::metadata(file).is_ok_and(|file| file.len() == 0);
+            is_empty && layout.place(file.to_owned()).olds().is_ok_and(|olds| olds.is_empty())
+        };
+        STREAMS.iter().filter_map(|stream| layout.route(spec, index, *stream)).all(|route| is_nothing(&route.file))
     }
 
     /// Empties the files of an app and deletes the older ones.

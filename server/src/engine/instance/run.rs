@@ -136,8 +136,15 @@ impl Actor {
             return Vec::new();
         }
         let (logs, spec, index) = (self.shared.logs.clone(), spec.clone(), self.index);
+        // Each thread that has to be asked keeps the next process waiting.
+        let is_drained = logs.is_drained(&spec, index);
+        if is_drained && logs.is_silent(&spec, index) {
+            return Vec::new();
+        }
         let read = async move {
-            logs.drained(&spec.name, index).await;
+            if !is_drained {
+                logs.drained(&spec.name, index).await;
+            }
             tokio::task::spawn_blocking(move || logs.last_lines(&spec, index, LAST_LINES)).await
         };
         timeout(LAST_LINES_PATIENCE, read).await.ok().and_then(Result::ok).unwrap_or_default()
