@@ -57,6 +57,8 @@ impl Steered {
 
 impl Drop for Steered {
     fn drop(&mut self) {
+        // First of all: as long as we hold them they are open, and once all are chosen from, somebody would wait in them for nobody.
+        self.old.clear();
         for socket in &self.told {
             let nothing: libc::c_int = 0;
             // Otherwise the kernel finds no such place in the group any more, and deals connections out as before.

@@ -54,7 +54,7 @@ fn serve(script: &str, mode: &str, instances: u32) -> (Daemon, u16) {
     place.write("app.js", NODE);
     place.write("app.py", PYTHON);
     let app = format!(
-        r#"{{"name":"a","script":"{script}","exec_mode":"{mode}","instances":{instances},"min_uptime":100,"kill_timeout":500,
+        r#"{{"name":"a","script":"{script}","exec_mode":"{mode}","instances":{instances},"min_uptime":100,"kill_timeout":2000,
             "listen_timeout":2500,"env":{{"PORT":"{port}"}}}}"#
     );
     let daemon = Daemon::serve_in(place, &format!(r#"{{"apps":[{app}]}}"#), instances as usize);
@@ -64,12 +64,17 @@ fn serve(script: &str, mode: &str, instances: u32) -> (Daemon, u16) {
 
 /// `true 1 4711` of whoever answers.
 fn ask(port: u16) -> Option<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").ok()?;
+    try_to_ask(port).ok()
+}
+
+fn try_to_ask(port: u16) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n")?;
     let mut text = String::new();
-    stream.read_to_string(&mut text).ok()?;
-    Some(text.split_once("\r\n\r\n")?.1.to_owned()).filter(|body| !body.is_empty())
+    stream.read_to_string(&mut text)?;
+    let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).filter(|body| !body.is_empty());
+    body.ok_or_else(|| std::io::Error::other(format!("an answer that ended after {text:?}")))
 }
 
 fn pids(daemon: &Daemon) -> BTreeSet<u32> {
@@ -94,7 +99,13 @@ impl Load {
             std::thread::spawn(move || {
                 let mut counts = (0, 0);
                 while !end.load(Ordering::Relaxed) {
-                    if ask(port).is_some() { counts.0 += 1 } else { counts.1 += 1 }
+                    match try_to_ask(port) {
+                        Ok(_) => counts.0 += 1,
+                        Err(error) => {
+                            eprintln!("a request failed: {error}");
+                            counts.1 += 1;
+                        }
+                    }
                 }
                 counts
             })
