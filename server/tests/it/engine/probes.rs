@@ -20,7 +20,11 @@ http.createServer((request, response) => {
 }).listen(process.env.PORT, '127.0.0.1');
 "#;
 
-const QUICK: &str = r#""interval":"50ms","timeout":"300ms","retry_interval":"50ms","start_period":"20s""#;
+const QUICK: &str = r#""interval":"50ms","retry_interval":"50ms","start_period":"20s""#;
+/// Whoever answers does so within this time, however busy the machine is.
+const PATIENT: &str = r#""timeout":"50s""#;
+/// For those that are to be found out when they do not answer.
+const IMPATIENT: &str = r#""timeout":"300ms""#;
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -52,7 +56,7 @@ fn write(path: &Path, mode: &str) {
 
 #[test]
 fn three_failed_checks_are_healed_and_told() {
-    let (daemon, port) = codebox(r#""cooldown":"1s""#);
+    let (daemon, port) = codebox(&format!(r#"{PATIENT},"cooldown":"1s""#));
     let pid = daemon.pid("codebox");
     let report = component(&daemon)["probe"].clone();
     assert_eq!(report["what"], format!("GET http://127.0.0.1:{port}/api-health"));
@@ -70,7 +74,7 @@ fn three_failed_checks_are_healed_and_told() {
 
 #[test]
 fn one_that_hangs_counts_as_down_and_may_be_left_alone() {
-    let (daemon, _) = codebox(r#""on_failure":"tell""#);
+    let (daemon, _) = codebox(&format!(r#"{IMPATIENT},"on_failure":"tell""#));
     let pid = daemon.pid("codebox");
     // Stopped by a signal, it accepts connections all the same: the kernel does it.
     send(pid, rustix::process::Signal::STOP);
@@ -86,7 +90,7 @@ fn one_that_hangs_counts_as_down_and_may_be_left_alone() {
 
 #[test]
 fn never_a_storm_and_never_while_it_is_stopped() {
-    let (daemon, _) = codebox(r#""cooldown":"1h","start_period":0"#);
+    let (daemon, _) = codebox(&format!(r#"{IMPATIENT},"cooldown":"1h","start_period":0"#));
     write(daemon.place.path(), "hang");
     daemon.until("it is restarted", || daemon.restarts("codebox") == 1);
     daemon.until("more checks have failed", || component(&daemon)["probe"]["failures"].as_u64() > Some(6));
@@ -131,7 +135,7 @@ fn what_depends_on_something_that_is_down_is_left_alone() {
     let apps = format!(
         r#"{{"apps":[
             {{"name":"db","script":"sleep","args":"600"}},
-            {{"name":"codebox","script":"api.js","port":{port},"depends_on":"db","health":{{"http":"/",{QUICK},"cooldown":0}}}}
+            {{"name":"codebox","script":"api.js","port":{port},"depends_on":"db","health":{{"http":"/",{QUICK},{PATIENT},"cooldown":0}}}}
         ]}}"#
     );
     let daemon = Daemon::serve_in(place, &apps, 2);
