@@ -89,7 +89,7 @@ impl Engine {
         let worker = options.run.join("worker.cjs");
         std::fs::write(&worker, WORKER)?;
         let boot_id = process::boot_id().unwrap_or_default();
-        let shared = Shared::new(options.board, options.logs, boot_id, options.home_id, identities, notify_address, worker)
+        let shared = Shared::new(options.board, options.logs, boot_id, options.home_id, identities, notify_address, worker)?
             .with_cgroups(options.cgroups.as_deref());
         let inner = Inner {
             runtime: runtime.handle().clone(),

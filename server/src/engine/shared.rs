@@ -1,6 +1,7 @@
 //! What the actors of all instances share.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,12 +15,13 @@ use super::sockets::Sockets;
 use super::starts::Starts;
 use super::terms::Mono;
 use crate::logs::Logs;
-use crate::process::{Cgroup, Cgroups, MarkerCache, Reaper, Tree};
+use crate::process::{Cgroup, Cgroups, MarkerCache, Reaper, Starter, Tree};
 
 pub(super) struct Shared {
     pub(super) board: Arc<Board>,
     pub(super) logs: Logs,
     pub(super) reaper: Reaper,
+    pub(super) starter: Starter,
     pub(super) boot_id: String,
     /// The value of `NOTIFY_SOCKET`, where somebody listens there.
     pub(super) notify_address: Option<String>,
@@ -41,6 +43,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
+    /// Makes it, and the threads that start processes.
+    ///
+    /// # Errors
+    /// The host gives no threads.
     pub(super) fn new(
         board: Arc<Board>,
         logs: Logs,
@@ -49,14 +55,16 @@ impl Shared {
         identities: Identities,
         notify_address: Option<String>,
         worker: PathBuf,
-    ) -> Self {
-        Self {
+    ) -> io::Result<Self> {
+        let reaper = Reaper::default();
+        Ok(Self {
             cgroups: Err("they were not looked for".into()),
             worker,
             notify_address,
             board,
             logs,
-            reaper: Reaper::default(),
+            starter: Starter::new(&reaper)?,
+            reaper,
             boot_id,
             home_id,
             identities,
@@ -65,7 +73,7 @@ impl Shared {
             peaks: Mutex::default(),
             starts: Mutex::default(),
             closing: AtomicBool::new(false),
-        }
+        })
     }
 
     /// Looks where cgroups may be made, and remembers where earlier supervisors made some.

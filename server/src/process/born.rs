@@ -238,6 +238,10 @@ impl Shared<'_> {
             for (moved, number) in self.moved.iter().zip(0..) {
                 attempt!(libc::dup2(*moved, number));
             }
+            // Until it is the program it has copies of all that we have open, locks of other apps among them. A kernel before
+            // Linux 5.9 does not know how; then they are closed by becoming the program.
+            let others = plan.files.len();
+            libc::syscall(libc::SYS_close_range, others, libc::c_uint::MAX, 0);
             if let Some(umask) = plan.umask {
                 libc::umask(umask);
             }

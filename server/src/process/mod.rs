@@ -22,6 +22,7 @@ mod seen;
 mod signal;
 mod sockets;
 mod spawn;
+mod starter;
 mod steer;
 mod table;
 #[cfg(test)]
@@ -50,7 +51,8 @@ pub use replace::{inherited_socket, replace};
 pub use seen::despite_want;
 pub use signal::{group_is_empty, send as send_signal, signal_name, signal_number};
 pub use sockets::{find_listener, listen_on, share_their_ports};
-pub use spawn::{Child, Launch, SpawnError, spawn};
+pub use spawn::{Child, Launch, SpawnError};
+pub use starter::{Coming, Starter};
 pub use steer::{Steered, steer};
 pub use table::{Proc, Table};
 pub use threads::runtime;

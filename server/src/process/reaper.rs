@@ -1,7 +1,7 @@
 //! Zombies that nobody waits for. As a subreaper we get the orphans of our apps (prctl(2), `PR_SET_CHILD_SUBREAPER`).
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
@@ -13,54 +13,87 @@ pub fn become_subreaper() -> std::io::Result<()> {
     Ok(rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1))?)
 }
 
-/// Have orphans been handed to us? They become children of the first thread (kernel/exit.c, `find_new_reaper`), while apps
-/// are children of the thread that started them. True where the kernel does not tell (no `CONFIG_PROC_CHILDREN`).
+/// Have orphans been handed to us?
 #[must_use]
 pub fn orphans_present() -> bool {
+    handed_over().is_none_or(|children| !children.is_empty())
+}
+
+/// What was handed to us: the children of the first thread (kernel/exit.c, `find_new_reaper`), while apps are children of the
+/// threads that started them, until an upgrade in place leaves all to the one thread that goes on. Nothing where the kernel
+/// does not tell (no `CONFIG_PROC_CHILDREN`).
+fn handed_over() -> Option<Vec<u32>> {
     let pid = std::process::id();
-    std::fs::read(format!("/proc/self/task/{pid}/children")).map_or(true, |children| !children.is_empty())
+    let children = std::fs::read_to_string(format!("/proc/self/task/{pid}/children")).ok()?;
+    Some(children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect())
 }
 
 /// Reaps what is nobody's. Children that somebody waits for are known by [`Reaper::keep`].
 #[derive(Clone, Debug, Default)]
-pub struct Reaper(Arc<Mutex<HashSet<u32>>>);
+pub struct Reaper(Arc<Mutex<Kept>>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    known: HashSet<u32>,
+    /// How many children are being made that are not known yet.
+    coming: usize,
+}
 
 impl Reaper {
-    /// Runs `start`, which makes a child, so that it cannot be taken for an orphan before it is known.
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `start`, which makes a child, so that it cannot be taken for an orphan before it is known. It may take long: nobody
+    /// else is held up.
     pub fn keep<C, E>(&self, start: impl FnOnce() -> Result<C, E>, pid: impl FnOnce(&C) -> u32) -> Result<C, E> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let child = start()?;
-        kept.insert(pid(&child));
-        Ok(child)
+        self.kept().coming += 1;
+        let child = start();
+        let mut kept = self.kept();
+        kept.coming -= 1;
+        if let Ok(child) = &child {
+            kept.known.insert(pid(child));
+        }
+        child
     }
 
     /// Somebody waits for this process, which an earlier supervisor started. After an upgrade in place it is our child.
     pub fn keep_known(&self, pid: u32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(pid);
+        self.kept().known.insert(pid);
     }
 
     /// The child was reaped by the one who waited for it.
     pub fn forget(&self, pid: u32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
+        self.kept().known.remove(&pid);
     }
 
-    /// Reaps every ended child that nobody waits for; called at SIGCHLD. Stops at one that somebody waits for, since the
-    /// kernel shows the same one again: whoever waited for that one calls this once more.
+    /// Reaps every ended child that nobody waits for; called at SIGCHLD.
     pub fn reap_orphans(&self) {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(pid) = ended_child() {
-            if kept.contains(&pid.as_raw_nonzero().get().unsigned_abs()) {
-                return;
-            }
-            if waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG).is_err() {
-                return;
+        let kept = self.kept();
+        match handed_over() {
+            Some(children) => children.into_iter().filter(|pid| !kept.known.contains(pid)).for_each(reap),
+            None if kept.coming > 0 => {}
+            // It stops at one that somebody waits for, since the kernel shows the same one again: whoever waited for that one
+            // calls this once more.
+            None => {
+                while let Some(pid) = ended_child().filter(|pid| !kept.known.contains(pid)) {
+                    reap(pid);
+                }
             }
         }
     }
 }
 
+/// Takes the exit of a child, if it has ended.
+fn reap(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        // One that lives is asked for again when it ends.
+        let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
+    }
+}
+
 /// A child that has ended, without taking its exit from whoever waits for it.
-fn ended_child() -> Option<Pid> {
+fn ended_child() -> Option<u32> {
     #[expect(unsafe_code, reason = "rustix does not tell the pid that waitid(2) found")]
     // SAFETY: `info` is a plain C struct for which zeros are valid, and it outlives the call.
     let pid = unsafe {
@@ -68,5 +101,5 @@ fn ended_child() -> Option<Pid> {
         let done = libc::waitid(libc::P_ALL, 0, &raw mut info, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT);
         if done == 0 { info.si_pid() } else { 0 }
     };
-    Pid::from_raw(pid)
+    u32::try_from(pid).ok().filter(|pid| *pid > 0)
 }

@@ -100,7 +100,7 @@ pub struct Child {
 ///
 /// # Errors
 /// Nothing runs then.
-pub fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnError> {
+pub(super) fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnError> {
     if let Some(identity) = &launch.conditions.identity {
         for (name, value) in [("HOME", &identity.home), ("USER", &identity.name), ("LOGNAME", &identity.name)] {
             if let Some(value) = value {

@@ -1,5 +1,6 @@
 //! The actor of an instance: carries out what its machine decides, and tells the machine what came of it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
 
+mod birth;
 mod cgroup;
 mod inherit;
 mod role;
@@ -66,6 +68,13 @@ struct Running {
     spec: Arc<AppSpec>,
 }
 
+/// A process that is being made.
+struct Birth {
+    child: process::Coming,
+    started_at: Time,
+    spec: Arc<AppSpec>,
+}
+
 /// How an actor begins.
 pub(super) enum Beginning {
     /// With nothing.
@@ -99,6 +108,10 @@ pub(super) struct Actor {
     role: Role,
     machine: Machine,
     running: Option<Running>,
+    /// What is being made. Nothing else happens until that is done.
+    birth: Option<Birth>,
+    /// What was asked for while it hung.
+    later: VecDeque<Input>,
     /// Where it may say that it is ready, if it is run by Node.
     channel: Option<Channel>,
     standing: watch::Receiver<()>,
@@ -133,6 +146,8 @@ impl Actor {
             role: Role::Serves,
             machine,
             running: None,
+            birth: None,
+            later: VecDeque::new(),
             marker,
             cgroup: None,
             unheld: None,
@@ -148,6 +163,18 @@ impl Actor {
     pub(super) async fn run(mut self, beginning: Beginning, mut inbox: mpsc::UnboundedReceiver<Message>) {
         self.begin(beginning);
         loop {
+            if let Some(birth) = self.birth.take() {
+                if self.wait_for(birth, &mut inbox).await.is_break() {
+                    return;
+                }
+                continue;
+            }
+            if let Some(input) = self.later.pop_front() {
+                if self.takes(&input) {
+                    self.step(input);
+                }
+                continue;
+            }
             tokio::select! {
                 biased;
                 () = ended(self.running.as_ref()) => self.reap().await,
@@ -165,7 +192,7 @@ impl Actor {
                     Some(Message::Look(done)) => _ = done.send(self.look()),
                     Some(Message::Turn(turn)) => self.turn(turn),
                     Some(Message::Begun(done)) => _ = done.send(()),
-                    Some(Message::Rules) => self.machine.set_policy(Policy::of(&self.cell.latest())),
+                    Some(Message::Rules) => self.follow_rules(),
                     Some(Message::End) | None => return,
                 },
                 word = word(self.channel.as_mut()) => match word {
@@ -233,6 +260,10 @@ impl Actor {
         }
     }
 
+    fn follow_rules(&mut self) {
+        self.machine.set_policy(Policy::of(&self.cell.latest()));
+    }
+
     /// Gives the machine an input and carries out what it decides.
     fn step(&mut self, input: Input) {
         let effects = self.machine.apply(input, process::monotonic_ms());
@@ -247,10 +278,10 @@ impl Actor {
                 Effect::Spawn if let Err(until) = self.shared.may_spawn(process::monotonic_ms()) => {
                     self.step(Input::TooMany(until))
                 }
-                Effect::Spawn => {
-                    let spawned = self.spawn();
-                    self.step(spawned.map_or_else(|error| Input::SpawnFailed(error.to_string()), |()| Input::Spawned));
-                }
+                Effect::Spawn => match self.spawn() {
+                    Ok(birth) => self.birth = Some(birth),
+                    Err(error) => self.step(Input::SpawnFailed(error.to_string())),
+                },
                 Effect::Drain => self.drain(),
                 Effect::Signal => self.signal(),
                 Effect::Kill => self.kill(),
@@ -259,11 +290,14 @@ impl Actor {
                 Effect::Tell(tale) => self.tell(tale, Vec::new()),
             }
         }
-        self.publish();
-        if self.running.is_none() {
-            self.write_identity();
+        // There is more to tell in a moment.
+        if self.birth.is_none() {
+            self.publish();
+            if self.running.is_none() {
+                self.write_identity();
+            }
+            self.answer();
         }
-        self.answer();
     }
 
     fn hear_worker(&mut self, word: ClusterWord) {

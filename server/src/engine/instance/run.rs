@@ -6,17 +6,21 @@ use std::time::Duration;
 use app::model::{AppSpec, ExecMode, Interpreter, LogFile, State, WaitReady};
 use tokio::time::{Instant, timeout};
 
-use super::{Actor, Running, inherit};
+use super::{Actor, Birth, Running, inherit};
 use crate::config::interpreter;
 use crate::engine::terms::{Effect, Ended, Input};
-use crate::process::{self, Conditions, Launch, RawExit, SpawnError};
+use crate::process::{self, Child, Conditions, Launch, RawExit, SpawnError};
 
 /// How long the last lines of an ended process may hold up its restart.
 const LAST_LINES_PATIENCE: Duration = Duration::from_millis(50);
 const LAST_LINES: usize = 20;
 
 impl Actor {
-    pub(super) fn spawn(&mut self) -> Result<(), SpawnError> {
+    /// Has a process made.
+    ///
+    /// # Errors
+    /// It cannot be; nothing of it is left.
+    pub(super) fn spawn(&mut self) -> Result<Birth, SpawnError> {
         // A definition that is only tried may still be given up.
         let spec = if self.serves() { self.cell.take_for_start() } else { self.cell.latest() };
         let started_at = process::wall_clock();
@@ -54,7 +58,16 @@ impl Actor {
         let cgroup = self.enter_new_cgroup(&spec);
         let launch =
             Launch { program, cwd, env, stdout: outputs.stdout, stderr: outputs.stderr, more, listens, conditions, cgroup };
-        let child = process::spawn(launch, &self.shared.reaper).inspect_err(|_| self.leave_cgroup())?;
+        Ok(Birth { child: self.shared.starter.start(launch), started_at, spec })
+    }
+
+    /// It was made, or not.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn born(&mut self, birth: Birth, child: Result<Child, SpawnError>) -> Result<(), SpawnError> {
+        let Birth { started_at, spec, .. } = birth;
+        let child = child.inspect_err(|_| self.leave_cgroup())?;
         if let Some(error) = &child.outside {
             self.has_no_cgroup(&spec, error);
         }
