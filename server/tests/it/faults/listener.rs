@@ -102,7 +102,7 @@ impl Answering {
 }
 
 /// The next call; none when nobody is left who could make one.
-fn next(listener: &OwnedFd) -> Option<seccomp_notif> {
+pub(super) fn next(listener: &OwnedFd) -> Option<seccomp_notif> {
     loop {
         let mut polled = [rustix::event::PollFd::new(listener, rustix::event::PollFlags::IN)];
         match rustix::event::poll(&mut polled, None) {
@@ -123,7 +123,7 @@ fn next(listener: &OwnedFd) -> Option<seccomp_notif> {
     }
 }
 
-fn answer(listener: &OwnedFd, id: u64, error: i32) -> io::Result<()> {
+pub(super) fn answer(listener: &OwnedFd, id: u64, error: i32) -> io::Result<()> {
     let go_on = u32::try_from(libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE).unwrap();
     let mut answer = seccomp_notif_resp { id, val: 0, error: -error, flags: if error == 0 { go_on } else { 0 } };
     #[expect(unsafe_code, reason = "no safe wrapper exists for this ioctl")]

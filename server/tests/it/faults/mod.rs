@@ -3,6 +3,7 @@
 //! and `QD_FAULT_ONLY` takes the faults that have this word in their names.
 
 mod filter;
+mod hangs;
 mod listener;
 mod scenario;
 mod table;
