@@ -17,6 +17,9 @@ const DIGITS: usize = 10;
 /// Between two lines of `tick`.
 const BEAT: Duration = Duration::from_millis(5);
 
+/// Between two lines of `hum`.
+const HUM: Duration = Duration::from_millis(100);
+
 /// Says that it lives, does what it is told, and stays.
 pub(crate) fn run(words: &[&str]) -> Result<()> {
     let [mode, name, port, rest @ ..] = words else { bail!("bench-app is started by `cargo xtask bench` alone") };
@@ -25,6 +28,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
         ("beat", []) => {}
         ("crash", []) => exit(1),
         ("flood", [lines]) => flood(lines.parse()?)?,
+        ("hum", []) => hum(name)?,
         ("tick", [folder]) => tick(name, folder)?,
         _ => bail!("bench-app is started by `cargo xtask bench` alone"),
     }
@@ -56,6 +60,16 @@ fn flood(lines: u64) -> Result<()> {
         }
     }
     Ok(out.flush()?)
+}
+
+/// Writes ten numbered lines a second, for as long as it lives.
+fn hum(name: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    for number in 0_u64.. {
+        out.write_all(format!("{name} {} {number}\n", id()).as_bytes())?;
+        sleep(HUM);
+    }
+    Ok(())
 }
 
 /// Writes a line now and then, and what it wrote into a file of its own too, where no supervisor can lose it. It ends when it cannot

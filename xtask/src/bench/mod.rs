@@ -12,6 +12,7 @@ mod peers;
 mod rest;
 mod running;
 mod scandir;
+mod soak;
 mod stack;
 mod start;
 mod streams;
@@ -39,7 +40,7 @@ pub(crate) use self::sweep::guard;
 /// One part of what is measured, by the word that chooses it.
 type Measure = (&'static str, fn(&Supervisor, &Path, Take<'_>) -> Result<()>);
 
-const MEASURES: [Measure; 9] = [
+const MEASURES: [Measure; 10] = [
     ("rest", rest::measure),
     ("start", start::measure),
     ("deaths", deaths::measure),
@@ -49,7 +50,10 @@ const MEASURES: [Measure; 9] = [
     ("crashloop", crashloop::measure),
     ("health", health::measure),
     ("streams", streams::measure),
+    (SOAK, soak::measure),
 ];
+/// It takes an hour, so it is measured only when it is named.
+const SOAK: &str = "soak";
 
 /// Measures what `words` name, all if there are none, and prints a table that can be pasted into a document. `$QD_BIN` names a binary that was built before.
 pub(crate) fn bench(words: &[&str]) -> Result<ExitCode> {
@@ -74,7 +78,8 @@ pub(crate) fn bench(words: &[&str]) -> Result<ExitCode> {
     let _guard = sweep::guarded()?;
     let mut table = Table::new(supervisors.iter().map(Supervisor::title).collect());
     // One part after the other, so that what disturbs the machine meanwhile meets all of them.
-    for (word, measure) in MEASURES.iter().filter(|(word, _)| words.is_empty() || words.contains(word)) {
+    for (word, measure) in MEASURES.iter().filter(|(word, _)| if words.is_empty() { *word != SOAK } else { words.contains(word) })
+    {
         for (column, supervisor) in supervisors.iter().enumerate() {
             say(&format!("{word}: {}", supervisor.name()));
             let place = place.join(word).join(supervisor.name());
