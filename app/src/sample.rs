@@ -52,6 +52,7 @@ pub(crate) fn app(name: &str, state: State) -> App {
         env_port: None,
         depends_on: Vec::new(),
         probe: None,
+        findings: Vec::new(),
         env: BTreeMap::new(),
         limits: Limits::default(),
         created_at: NOW,
@@ -97,6 +98,7 @@ pub(crate) fn component(app: &App, memory_mb: Option<f32>) -> Component {
         state: app.state,
         reason: None,
         probe: None,
+        findings: Vec::new(),
         instances_live: 1,
         instances_total: 1,
     }

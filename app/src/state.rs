@@ -252,6 +252,7 @@ fn fresh(app: &App, events: &[Event], now: Time) -> Row {
 fn update(row: &mut Row, part: &Component, last: Time, now: Time, again: bool) {
     (row.cpu_percent, row.memory_mb) = (part.cpu_percent, part.memory_rss_mb);
     row.app.probe.clone_from(&part.probe);
+    row.app.findings.clone_from(&part.findings);
     if let [only] = row.app.instances.as_mut_slice() {
         only.cpu_percent = part.cpu_percent.unwrap_or_default();
         only.memory_bytes = (part.memory_rss_mb.unwrap_or_default() * 1_048_576.0) as u64;

@@ -68,6 +68,7 @@ pub fn status(row: &Row) -> (Tone, &'static str) {
         State::Stopped => (Tone::Quiet, "Stopped"),
         _ if app.is_unhealthy() => (Tone::Bad, "Unhealthy"),
         _ if row.failures.len() > 1 => (Tone::Warn, "Unsteady"),
+        _ if !app.findings.is_empty() => (Tone::Warn, "In trouble"),
         _ if app.instances.iter().any(|one| one.state != State::Online) => (Tone::Warn, "Partly up"),
         _ => (Tone::Good, "Running"),
     }
@@ -106,6 +107,7 @@ pub fn note(row: &Row, now: Time) -> String {
             }
         }
         Tone::Warn => {
+            parts.extend(app.findings.first().map(|one| one.message.clone()));
             if row.failures.len() > 1 {
                 parts.push(format::count(row.failures.len() as u64, "restart") + " in 10 min");
             }
@@ -276,6 +278,8 @@ pub fn news(events: &[Event]) -> Vec<&Event> {
         | EventKind::Changed
         | EventKind::Unhealthy
         | EventKind::Healthy
+        | EventKind::Warning
+        | EventKind::Cleared
         | EventKind::Node => true,
         // That a restart was asked for is said by the end of the run before it.
         EventKind::Start => event.actor.is_some() && before(*at, event).is_none_or(|older| older.kind != EventKind::Exit),
@@ -290,6 +294,7 @@ pub fn tone(event: &Event) -> Tone {
     match event.kind {
         EventKind::SpawnFailed | EventKind::Errored | EventKind::Unkillable | EventKind::Unhealthy => Tone::Bad,
         EventKind::Exit if event.message.starts_with("went down") => Tone::Bad,
+        EventKind::Warning => Tone::Warn,
         _ if is_failure(event) => Tone::Warn,
         _ => Tone::Quiet,
     }

@@ -24,7 +24,7 @@ use crate::engine::{Board, Engine, Journal, Options, Store};
 use crate::health::Sampler;
 use crate::history::{self, History, Notify, State};
 use crate::logs::{self, Logs};
-use crate::node::{End, LocalNode, Prober, Ticker, no_document};
+use crate::node::{End, Healer, LocalNode, Prober, Ticker, Trouble, no_document};
 use crate::process;
 use crate::web;
 
@@ -257,16 +257,18 @@ impl Running {
         })
         .map_err(|error| failed("the engine cannot be started", &error))?;
         notices.deliver_to(engine.clone());
+        let healer = Arc::new(Healer::new(engine.clone()));
         let ticker = Ticker {
             board: board.clone(),
             engine: engine.clone(),
             history: history.clone(),
             logs: logs.clone(),
             sampler: Sampler::new(home),
+            trouble: Trouble::new(board.clone(), engine.clone(), logs.clone(), healer.clone()),
             every: settings.sample_every,
         };
         ticker.start().map_err(|error| failed("the thread that measures cannot be started", &error))?;
-        let prober = Prober { board: board.clone(), engine: engine.clone() };
+        let prober = Prober { board: board.clone(), engine: engine.clone(), healer };
         prober.start().map_err(|error| failed("the thread that checks health cannot be started", &error))?;
         Ok(Self { node: Arc::new(LocalNode { board, engine, logs, state, history, end }), records })
     }

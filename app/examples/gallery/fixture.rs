@@ -74,6 +74,7 @@ fn app(name: &str, layer: &str, critical: bool, limit: Option<u64>, only: Instan
         env_port: only.port,
         depends_on: Vec::new(),
         probe: None,
+        findings: Vec::new(),
         env: BTreeMap::from([("NODE_ENV".into(), "production".into()), ("API_TOKEN".into(), "••••".into())]),
         limits: Limits {
             memory_bytes: limit.map(|limit| limit << 20),
@@ -156,6 +157,7 @@ fn component(app: &App) -> Component {
         state: app.state,
         reason: app.reason.clone(),
         probe: None,
+        findings: Vec::new(),
         instances_live: u32::from(live),
         instances_total: 1,
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, Dependency, ExecMode, ProbeReport, Time};
+use super::{Cause, Dependency, ExecMode, Finding, ProbeReport, Time};
 
 /// Where an instance is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -166,6 +166,9 @@ pub struct App {
     /// What came of the checks of its health, while it is checked.
     #[serde(default)]
     pub probe: Option<ProbeReport>,
+    /// Trouble that was found beside that.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
     /// The configured environment; values that look like secrets are masked.
     pub env: BTreeMap<String, String>,
     /// Limits.

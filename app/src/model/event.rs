@@ -39,6 +39,10 @@ pub enum EventKind {
     Unhealthy,
     /// It is healthy again.
     Healthy,
+    /// Trouble was found that no check sees.
+    Warning,
+    /// It is over.
+    Cleared,
     /// Something about the node itself: its start, its history, its config.
     Node,
 }
@@ -63,6 +67,8 @@ impl EventKind {
             Self::Unkillable => "unkillable",
             Self::Unhealthy => "unhealthy",
             Self::Healthy => "healthy",
+            Self::Warning => "warning",
+            Self::Cleared => "cleared",
             Self::Node => "node",
         }
     }
@@ -74,7 +80,7 @@ impl EventKind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Added,
         Self::Changed,
         Self::Deleted,
@@ -90,6 +96,8 @@ impl EventKind {
         Self::Unkillable,
         Self::Unhealthy,
         Self::Healthy,
+        Self::Warning,
+        Self::Cleared,
         Self::Node,
     ];
 }

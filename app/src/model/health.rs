@@ -70,6 +70,9 @@ pub struct Component {
     /// What came of the checks of its health, while it is checked.
     #[serde(default)]
     pub probe: Option<super::ProbeReport>,
+    /// Trouble that was found beside that.
+    #[serde(default)]
+    pub findings: Vec<super::Finding>,
     /// How many of its instances run.
     pub instances_live: u32,
     /// How many instances it has.

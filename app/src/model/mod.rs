@@ -4,6 +4,7 @@ mod app;
 mod control;
 mod dependency;
 mod event;
+mod finding;
 mod health;
 mod history;
 mod listen;
@@ -21,6 +22,7 @@ pub use app::{App, Exit, Instance, Limits, State};
 pub use control::{Action, ControlAnswer, ControlStatus};
 pub use dependency::{Dependency, Until};
 pub use event::{Cause, Event, EventKind};
+pub use finding::{Finding, Sign, Signs, Threshold};
 pub use health::{
     Component, ComponentStatus, CpuFigures, DiskFigures, HealthDocument, HealthStatus, MemoryFigures, TreeFigures, TreeHold,
     UptimeFigures,

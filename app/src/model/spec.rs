@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dependency, Health, ListenAddress, WaitReady};
+use super::{Dependency, Health, ListenAddress, Signs, WaitReady};
 
 /// Names and values of an environment.
 pub type EnvBlock = BTreeMap<String, String>;
@@ -220,6 +220,9 @@ pub struct AppSpec {
     pub limits: TreeLimits,
     /// How it is found out whether it is healthy.
     pub health: Health,
+    /// What counts as trouble beyond that.
+    #[serde(default)]
+    pub signs: Signs,
     /// Where `qd` listens for it.
     #[cfg_attr(feature = "ssr", schema(value_type = Vec<String>))]
     pub listen: Vec<ListenAddress>,
@@ -281,6 +284,7 @@ impl Default for AppSpec {
             no_new_privs: false,
             limits: TreeLimits::default(),
             health: Health::Automatic,
+            signs: Signs::default(),
             listen: Vec::new(),
             depends_on: Vec::new(),
             other: BTreeMap::new(),

@@ -32,6 +32,7 @@ pub(super) fn new_app(spec: &AppSpec, wanted: bool, created_at: Time, instances:
         env_port: None,
         depends_on: Vec::new(),
         probe: None,
+        findings: Vec::new(),
         env: BTreeMap::new(),
         limits: Limits::default(),
         created_at,

@@ -59,6 +59,7 @@ fn component(app: &App, now: Time) -> Component {
             _ => None,
         },
         probe: app.probe.clone(),
+        findings: app.findings.clone(),
         instances_live: count(live.len()),
         instances_total: count(app.instances.len()),
     }

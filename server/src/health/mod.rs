@@ -6,6 +6,7 @@ mod judge;
 mod patience;
 mod probe;
 mod sampler;
+mod signs;
 #[cfg(test)]
 mod testing;
 mod usage;
@@ -16,3 +17,4 @@ pub use judge::judge;
 pub use patience::{News, Patience, Verdict};
 pub use probe::Check;
 pub use sampler::{InstanceSample, Sample, Sampler, Watched};
+pub use signs::{Found, Reading, Room, Watch, over};

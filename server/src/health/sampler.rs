@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::host::{Host, HostFigures, round};
 use super::usage::Usage;
-use crate::process::{self, MarkerCache, Ports, Table, Tree};
+use crate::process::{self, MarkerCache, OpenFiles, Ports, Table, Tree};
 
 /// An instance to be sampled.
 #[derive(Clone, Debug)]
@@ -30,6 +30,10 @@ pub struct InstanceSample {
     pub port: Option<u16>,
     /// How many processes it has.
     pub processes: u32,
+    /// Of the process that is nearest to its limit.
+    pub files: Option<OpenFiles>,
+    /// Its children that ended, and that nobody waited for.
+    pub zombies: u32,
 }
 
 /// A sample of everything.
@@ -82,6 +86,7 @@ impl Sampler {
         let passed_ms = last.map_or(0, |last| now.saturating_sub(last));
         let last_ticks = last.unwrap_or(now) * process::ticks_per_second() / 1000;
         let trees: Vec<Tree> = watched.iter().map(|one| one.tree.clone()).collect();
+        let dead: Vec<u32> = table.processes().iter().filter(|one| one.is_dead()).map(|one| one.ppid).collect();
         let mut instances = HashMap::with_capacity(watched.len());
         for (one, members) in watched.iter().zip(table.assign(&trees, &mut self.markers)) {
             let pids: Vec<u32> = members.iter().map(|member| member.pid).collect();
@@ -92,6 +97,8 @@ impl Sampler {
                 memory_bytes: pages.saturating_mul(process::page_size()),
                 port: self.ports.of(one.pm_id, &pids, one.env_port),
                 processes: u32::try_from(members.len()).unwrap_or(u32::MAX),
+                files: pids.iter().filter_map(|pid| process::open_files(*pid)).max_by(nearer),
+                zombies: u32::try_from(dead.iter().filter(|parent| pids.contains(parent)).count()).unwrap_or(u32::MAX),
             };
             instances.insert(one.pm_id, sample);
         }
@@ -99,6 +106,12 @@ impl Sampler {
         self.ports.keep(|pm_id| instances.contains_key(&pm_id));
         Ok(Sample { host, instances })
     }
+}
+
+/// Which of two processes is nearer to its limit.
+fn nearer(one: &OpenFiles, other: &OpenFiles) -> std::cmp::Ordering {
+    let left = |files: &OpenFiles, limit: u64| u128::from(files.open) * u128::from(limit);
+    left(one, other.limit).cmp(&left(other, one.limit))
 }
 
 fn percent(ticks: u64, passed_ms: u64) -> f32 {

@@ -47,6 +47,7 @@ pub(super) fn app(name: &str, critical: bool, instances: Vec<Instance>) -> App {
         env_port: Some(8080),
         depends_on: Vec::new(),
         probe: None,
+        findings: Vec::new(),
         env: std::collections::BTreeMap::new(),
         limits: Limits::default(),
         created_at: NOW - 20_000_000,

@@ -1,7 +1,9 @@
 //! This host as a [`Control`]: engine, health, history and logs together.
 
+mod healer;
 mod prober;
 mod ticker;
+mod trouble;
 mod upgrade;
 
 use std::io::Read;
@@ -19,8 +21,10 @@ use crate::engine::{Board, Engine};
 use crate::history::{History, State};
 use crate::logs::Logs;
 
+pub use healer::Healer;
 pub use prober::Prober;
 pub use ticker::{Ticker, no_document};
+pub use trouble::Trouble;
 pub use upgrade::TAKEOVER;
 
 /// How many events the overview shows.

@@ -5,15 +5,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{
-    App, Cause, Dependency, Event, EventKind, Health, HealthPolicy, Instance, Probe, ProbeReport, Remedy, State, Until,
-};
+use app::model::{App, Cause, Event, EventKind, Health, HealthPolicy, Instance, Probe, ProbeReport, Remedy, State};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
 use crate::engine::{Board, Engine, duration};
 use crate::health::{Check, News, Patience};
 use crate::process;
+
+use super::healer::{Healer, down_below};
 
 /// How often it is looked whether an app listens by now.
 const LOOK: Duration = Duration::from_secs(2);
@@ -23,8 +23,10 @@ const LOOK: Duration = Duration::from_secs(2);
 pub struct Prober {
     /// Where the apps stand, and where reports are shown.
     pub board: Arc<Board>,
-    /// Who heals.
+    /// What they are to be.
     pub engine: Engine,
+    /// Who heals.
+    pub healer: Arc<Healer>,
 }
 
 impl Prober {
@@ -129,8 +131,9 @@ impl Prober {
     }
 
     fn note(&self, name: &str, check: &Check, policy: &HealthPolicy, patience: &mut Patience, result: Result<Duration, String>) {
-        let down = self.down_below(name);
-        let verdict = patience.note(result.is_ok(), down.is_none(), policy, process::monotonic_ms());
+        let down = down_below(&self.board, name);
+        let may_heal = down.is_none() && self.healer.has_rested(name, policy.cooldown_ms);
+        let verdict = patience.note(result.is_ok(), may_heal, policy, process::monotonic_ms());
         let failures = if verdict.heal { policy.retries } else { patience.failures() };
         let why = result.as_ref().err().map(|why| format!("{}: {why}", check.brief()));
         let (healthy, now) = (patience.healthy(), process::wall_clock());
@@ -160,16 +163,8 @@ impl Prober {
             None => {}
         }
         if verdict.heal {
-            self.engine.heal(name, failed);
+            self.healer.heal(name, failed, policy.cooldown_ms);
         }
-    }
-
-    /// Something that it depends on, and that is down.
-    fn down_below(&self, name: &str) -> Option<String> {
-        let needs = self.board.look(name, |app| app.depends_on.clone())?;
-        let is_down =
-            |one: &Dependency| one.until != Until::Completed && self.board.look(&one.app, |app| !app.is_well()) == Some(true);
-        needs.into_iter().find(is_down).map(|one| one.app)
     }
 
     fn show(&self, name: &str, report: Option<ProbeReport>) {

@@ -12,6 +12,8 @@ use crate::history::{AppSample, History, HostSample, Tick};
 use crate::logs::Logs;
 use crate::process;
 
+use super::Trouble;
+
 /// How often a health document is stored while its status stays the same.
 const STORE_EVERY: Duration = Duration::from_secs(10);
 
@@ -27,6 +29,8 @@ pub struct Ticker {
     pub logs: Logs,
     /// What measures.
     pub sampler: Sampler,
+    /// What finds trouble in it.
+    pub trouble: Trouble,
     /// Time between two ticks.
     pub every: Duration,
 }
@@ -42,6 +46,7 @@ impl Ticker {
             loop {
                 let begun = Instant::now();
                 let sample = self.measure();
+                self.trouble.look(&sample);
                 let told = self.board.set_health(self.judge(&sample.host));
                 self.record(&told.value, &sample.host);
                 if status != Some(told.value.status) || stored.is_none_or(|at| at.elapsed() >= STORE_EVERY) {

@@ -117,6 +117,12 @@ impl Table {
     }
 }
 
+/// The name of the program that a process runs, `?` if it is gone.
+#[must_use]
+pub fn command_of(pid: u32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).map_or_else(|_| "?".into(), |name| name.trim_end().to_owned())
+}
+
 fn read_stat(
     folder: BorrowedFd<'_>,
     name: std::fmt::Arguments<'_>,

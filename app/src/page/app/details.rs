@@ -32,6 +32,7 @@ fn facts(app: &App) -> Vec<(&'static str, String)> {
         };
         facts.push(("Last check", came));
     }
+    facts.extend(app.findings.iter().map(|one| ("Trouble", one.message.clone())));
     facts.extend(limits.memory_bytes.map(|bytes| ("Memory limit", format::size(bytes))));
     facts
 }

@@ -1,28 +1,52 @@
 //! `health`: what is asked of an app, and what is done about the answer.
 
-use app::model::{Health, HealthPolicy, HttpProbe, Probe, Remedy};
+use app::model::{Health, HealthPolicy, HttpProbe, Probe, Remedy, Signs};
 use serde_json::{Map, Value};
 
-use super::{Read, duration, number, text, wrong};
+use super::{Read, duration, number, signs, text, wrong};
 use crate::config::keys;
 
 const WANTED: &str =
     "false, a path or an address such as \"/health\", or an object such as { http: \"/health\", interval: \"10s\" }";
-const KEYS: [&str; 9] =
-    ["http", "tcp", "interval", "timeout", "retries", "retry_interval", "cooldown", "start_period", "on_failure"];
+const KEYS: [&str; 14] = [
+    "http",
+    "tcp",
+    "interval",
+    "timeout",
+    "retries",
+    "retry_interval",
+    "cooldown",
+    "start_period",
+    "on_failure",
+    "cpu",
+    "lag",
+    "files",
+    "silence",
+    "leak",
+];
 const HTTP_KEYS: [&str; 5] = ["url", "path", "status", "body", "max_latency"];
 
 /// What it means, and warnings about keys that mean nothing.
-pub(in crate::config) fn health(value: &Value) -> Read<(Health, Vec<String>)> {
+pub(in crate::config) fn health(value: &Value) -> Read<(Health, Signs, Vec<String>)> {
     let mut warnings = Vec::new();
+    let mut signs = Signs::default();
     let health = match value {
-        Value::Bool(false) => Health::Off,
+        Value::Bool(false) => {
+            signs = Signs::OFF;
+            Health::Off
+        }
         Value::Bool(true) => Health::Automatic,
         Value::String(_) => Health::Probed(HealthPolicy::new(Probe::Http(http(value, &mut warnings)?))),
-        Value::Object(written) => Health::Probed(policy(written, &mut warnings)?),
+        Value::Object(written) => {
+            let policy = policy(written, &mut warnings)?;
+            signs = signs::signs(written, policy.cooldown_ms)?;
+            // Who speaks of signs alone means the check that everybody has.
+            let only_signs = written.keys().all(|key| signs::KEYS.contains(&key.as_str()));
+            if only_signs { Health::Automatic } else { Health::Probed(policy) }
+        }
         _ => return wrong(value, WANTED),
     };
-    Ok((health, warnings))
+    Ok((health, signs, warnings))
 }
 
 fn policy(written: &Map<String, Value>, warnings: &mut Vec<String>) -> Read<HealthPolicy> {
@@ -43,6 +67,7 @@ fn policy(written: &Map<String, Value>, warnings: &mut Vec<String>) -> Read<Heal
             "cooldown" => duration::ms(value).map(|ms| policy.cooldown_ms = ms),
             "start_period" => duration::ms(value).map(|ms| policy.start_period_ms = ms),
             "on_failure" => remedy(value).map(|remedy| policy.remedy = remedy),
+            key if signs::KEYS.contains(&key) => Ok(()),
             _ => {
                 warnings.push(unknown(key, &KEYS));
                 Ok(())
@@ -62,7 +87,7 @@ fn positive(value: &Value) -> Read<u64> {
     duration::positive(value).and_then(|_| duration::ms(value))
 }
 
-fn remedy(value: &Value) -> Read<Remedy> {
+pub(super) fn remedy(value: &Value) -> Read<Remedy> {
     serde_json::from_value(value.clone()).or_else(|_| wrong(value, "\"restart\" or \"tell\""))
 }
 
@@ -132,7 +157,7 @@ mod tests {
 
     fn probed(value: Value) -> HealthPolicy {
         match health(&value).unwrap_or_else(|why| panic!("{value}: {why}")) {
-            (Health::Probed(policy), warnings) if warnings.is_empty() => policy,
+            (Health::Probed(policy), _, warnings) if warnings.is_empty() => policy,
             other => panic!("{value}: {other:?}"),
         }
     }
@@ -173,7 +198,7 @@ mod tests {
             let told = health(&value).unwrap_err();
             assert!(told.contains(why), "{value}: {told}");
         }
-        let (_, warnings) = health(&json!({"intervall": 5})).unwrap();
+        let (.., warnings) = health(&json!({"intervall": 5})).unwrap();
         assert!(warnings[0].contains("is interval meant?"), "{warnings:?}");
     }
 }

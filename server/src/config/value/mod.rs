@@ -18,6 +18,7 @@ pub(super) mod number;
 pub(super) mod schedule;
 pub(super) mod script;
 pub(super) mod signal;
+mod signs;
 pub(super) mod size;
 pub(super) mod text;
 pub(super) mod user;

@@ -52,6 +52,7 @@ pub(crate) fn app(name: &str) -> App {
         env_port: Some(7777),
         depends_on: Vec::new(),
         probe: None,
+        findings: Vec::new(),
         env: BTreeMap::new(),
         limits: Limits { memory_bytes: Some(300 << 20), max_restarts: 16, min_uptime_ms: 1000, kill_timeout_ms: 1600 },
         created_at: NOW - 60_000,
@@ -78,6 +79,7 @@ pub(crate) fn component() -> Component {
         state: State::Online,
         reason: None,
         probe: None,
+        findings: Vec::new(),
         instances_live: 1,
         instances_total: 1,
     }

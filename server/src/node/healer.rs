@@ -1,0 +1,73 @@
+//! Who restarts an app that is not well: one place for all reasons, so that there is never a storm of them.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use app::model::{Dependency, Until};
+
+use crate::engine::{Board, Engine};
+use crate::process;
+
+/// How many times the pause between two restarts doubles.
+const MOST_DOUBLINGS: u32 = 6;
+/// A restart is forgotten after so many pauses without another one.
+const FORGOTTEN_AFTER: u64 = 4;
+
+/// Restarts apps for their health, but not too often.
+pub struct Healer {
+    engine: Engine,
+    healed: Mutex<HashMap<String, Healed>>,
+}
+
+#[derive(Clone, Copy)]
+struct Healed {
+    /// When, in ms of a clock that never jumps.
+    at: u64,
+    /// Restarts in a row.
+    times: u32,
+}
+
+impl Healer {
+    /// One for all apps of this engine.
+    #[must_use]
+    pub fn new(engine: Engine) -> Self {
+        Self { engine, healed: Mutex::default() }
+    }
+
+    /// May it be restarted now, for whatever reason?
+    pub(super) fn has_rested(&self, name: &str, cooldown_ms: u64) -> bool {
+        let healed = self.healed.lock().unwrap_or_else(PoisonError::into_inner);
+        healed.get(name).is_none_or(|healed| process::monotonic_ms().saturating_sub(healed.at) >= cooldown_ms)
+    }
+
+    /// Restarts it, unless that was done lately: the pause between two restarts doubles while none of them helps.
+    pub(super) fn heal_in_turn(&self, name: &str, why: String, cooldown_ms: u64) -> bool {
+        let times = self.healed.lock().unwrap_or_else(PoisonError::into_inner).get(name).map_or(0, |healed| healed.times);
+        let is_due = self.has_rested(name, cooldown_ms << times.saturating_sub(1).min(MOST_DOUBLINGS));
+        if is_due {
+            self.heal(name, why, cooldown_ms);
+        }
+        is_due
+    }
+
+    /// Restarts it.
+    pub(super) fn heal(&self, name: &str, why: String, cooldown_ms: u64) {
+        let now = process::monotonic_ms();
+        let mut healed = self.healed.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = healed.get(name).filter(|before| {
+            let pause = cooldown_ms << before.times.min(MOST_DOUBLINGS);
+            now.saturating_sub(before.at) < pause.saturating_mul(FORGOTTEN_AFTER)
+        });
+        let times = before.map_or(1, |before| before.times + 1);
+        healed.insert(name.to_owned(), Healed { at: now, times });
+        drop(healed);
+        self.engine.heal(name, why);
+    }
+}
+
+/// Something that it depends on, and that is down: then a restart would not help.
+pub(super) fn down_below(board: &Board, name: &str) -> Option<String> {
+    let needs = board.look(name, |app| app.depends_on.clone())?;
+    let is_down = |one: &Dependency| one.until != Until::Completed && board.look(&one.app, |app| !app.is_well()) == Some(true);
+    needs.into_iter().find(is_down).map(|one| one.app)
+}

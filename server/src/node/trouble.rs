@@ -1,0 +1,223 @@
+//! What a tick shows of each app beyond its checks: told once when it begins and once when it is over, and healed where that is wanted.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use app::model::{App, AppSpec, Cause, Event, EventKind, Finding, Instance, Remedy, Sign, State, Time};
+
+use super::healer::{Healer, down_below};
+use crate::engine::{Board, Engine, duration};
+use crate::health::{Found, InstanceSample, Reading, Room, Sample, Watch, over};
+use crate::logs::Logs;
+use crate::process::{self, Table};
+
+/// What is gone for less than this comes back, and is not told twice; ms.
+const HOLD: u64 = 10_000;
+/// How often it is looked who took a port, in ms: that means a look at every process.
+const LOOK_FOR_PORT: u64 = 10_000;
+
+/// Finds trouble from one tick to the next.
+pub struct Trouble {
+    board: Arc<Board>,
+    engine: Engine,
+    logs: Logs,
+    healer: Arc<Healer>,
+    instances: HashMap<u32, Seen>,
+    apps: HashMap<String, Known>,
+}
+
+/// What has been seen of an instance.
+#[derive(Default)]
+struct Seen {
+    pid: Option<u32>,
+    watch: Watch,
+    last_exit: Option<Time>,
+    /// When it failed, in ms of a clock that never jumps.
+    failures: VecDeque<u64>,
+}
+
+/// What is known of an app.
+#[derive(Default)]
+struct Known {
+    found: Vec<Lasting>,
+    /// What was seen of its port, and when.
+    port: Option<(u64, Option<Found>)>,
+}
+
+/// Something that was found, and when it was last seen.
+struct Lasting {
+    found: Found,
+    since: Time,
+    seen: u64,
+}
+
+impl Trouble {
+    /// One that has seen nothing yet.
+    #[must_use]
+    pub fn new(board: Arc<Board>, engine: Engine, logs: Logs, healer: Arc<Healer>) -> Self {
+        Self { board, engine, logs, healer, instances: HashMap::new(), apps: HashMap::new() }
+    }
+
+    /// Looks at a sample of everything.
+    pub fn look(&mut self, sample: &Sample) {
+        let apps = self.board.apps();
+        let now = process::monotonic_ms();
+        self.apps.retain(|name, _| apps.iter().any(|app| app.name == *name));
+        self.instances.retain(|pm_id, _| apps.iter().any(|app| app.instances.iter().any(|one| one.pm_id == *pm_id)));
+        for app in apps.iter() {
+            let Some(spec) = self.engine.running_spec(&app.name) else { continue };
+            let found = self.find(app, &spec, sample, now);
+            self.tell(app, &spec, found, now);
+        }
+    }
+
+    fn find(&mut self, app: &App, spec: &AppSpec, sample: &Sample, now: u64) -> Vec<Found> {
+        let mut all = Vec::new();
+        let free = sample.host.memory.free_mb << 20;
+        let limit = [spec.max_memory_restart, spec.limits.memory_bytes].into_iter().flatten().min();
+        for one in &app.instances {
+            let seen = self.instances.entry(one.pm_id).or_default();
+            if seen.pid != one.pid {
+                (seen.pid, seen.watch) = (one.pid, Watch::default());
+            }
+            let mut found = flapping(seen, one, spec, now);
+            if let Some(measured) = sample.instances.get(&one.pm_id).filter(|_| one.state == State::Online) {
+                let silent_ms = spec.signs.silence.and_then(|_| silent_ms(&self.logs, spec, one));
+                let reading = reading(measured, silent_ms);
+                found.extend(seen.watch.note(&reading, Room { limit, free }, &spec.signs, now));
+            }
+            if app.instances.len() > 1 {
+                found
+                    .iter_mut()
+                    .for_each(|one_found| one_found.message = format!("instance {}: {}", one.index, one_found.message));
+            }
+            all.extend(found);
+        }
+        if app.wanted && app.state != State::Online {
+            all.extend(self.port_taken(app, now));
+        }
+        // Of several instances in the same trouble, one stands for all.
+        let mut kinds = Vec::new();
+        all.retain(|one| {
+            !kinds.contains(&one.sign) && {
+                kinds.push(one.sign);
+                true
+            }
+        });
+        all
+    }
+
+    /// Does somebody else listen where it should? Looked for only while it does not run: not everybody who has a `PORT` listens there.
+    fn port_taken(&mut self, app: &App, now: u64) -> Option<Found> {
+        let known = self.apps.entry(app.name.clone()).or_default();
+        let port = app.env_port?;
+        if known.port.as_ref().is_none_or(|(at, _)| now.saturating_sub(*at) >= LOOK_FOR_PORT) {
+            let own: Vec<u32> = app.instances.iter().filter_map(|one| one.pid).collect();
+            let table = Table::read().ok()?;
+            let taken = process::listener_of(port, &table).filter(|pid| !own.contains(pid)).map(|pid| {
+                let apps = self.board.apps();
+                let named = apps.iter().find(|other| other.instances.iter().any(|one| one.pid == Some(pid)));
+                let who = named.map_or_else(|| process::command_of(pid), |other| other.name.clone());
+                Found::told(Sign::PortTaken, format!("port {port}, where it should listen, is taken by process {pid} ({who})"))
+            });
+            known.port = Some((now, taken));
+        }
+        known.port.as_ref()?.1.clone()
+    }
+
+    fn tell(&mut self, app: &App, spec: &AppSpec, found: Vec<Found>, now: u64) {
+        let known = self.apps.entry(app.name.clone()).or_default();
+        if found.is_empty() && known.found.is_empty() && app.findings.is_empty() {
+            return;
+        }
+        let mut news = Vec::new();
+        for one in found {
+            if let Some(lasting) = known.found.iter_mut().find(|lasting| lasting.found.sign == one.sign) {
+                (lasting.found, lasting.seen) = (one, now);
+            } else {
+                news.push((EventKind::Warning, one.message.clone()));
+                known.found.push(Lasting { found: one, since: process::wall_clock(), seen: now });
+            }
+        }
+        known.found.retain(|lasting| {
+            let stays = app.wanted && now.saturating_sub(lasting.seen) < HOLD;
+            if !stays && app.wanted {
+                news.push((EventKind::Cleared, over(lasting.found.sign).to_owned()));
+            }
+            stays
+        });
+        let findings: Vec<Finding> = known.found.iter().map(finding).collect();
+        if findings != app.findings {
+            self.board.with_app(&app.name, |app| app.findings = findings);
+        }
+        for (kind, message) in news {
+            let mut event = Event::new(process::wall_clock(), kind, Cause::Probe, message);
+            event.app = Some(app.name.clone());
+            self.board.tell(event);
+        }
+        let ill = known.found.iter().find(|one| one.seen == now && one.found.remedy == Remedy::Restart);
+        if let Some(ill) = ill
+            && down_below(&self.board, &app.name).is_none()
+        {
+            self.healer.heal_in_turn(&app.name, ill.found.message.clone(), spec.signs.cooldown_ms);
+        }
+    }
+}
+
+fn finding(lasting: &Lasting) -> Finding {
+    let expected_at = lasting.found.expected_ms.map(|ms| {
+        // To the minute: it is an estimate, and would change with every reading.
+        let at = process::wall_clock().0 + i64::try_from(ms).unwrap_or(i64::MAX / 2);
+        Time(at / 60_000 * 60_000)
+    });
+    Finding { sign: lasting.found.sign, message: lasting.found.message.clone(), since: lasting.since, expected_at }
+}
+
+fn reading(measured: &InstanceSample, silent_ms: Option<u64>) -> Reading {
+    Reading {
+        cpu_percent: measured.cpu_percent,
+        memory_bytes: measured.memory_bytes,
+        files: measured.files,
+        zombies: measured.zombies,
+        lag_ms: None,
+        silent_ms,
+    }
+}
+
+/// How long it has written nothing into its logs, and run.
+fn silent_ms(logs: &Logs, spec: &AppSpec, one: &Instance) -> Option<u64> {
+    let (out, error) = logs.paths(spec, one.index);
+    let written = |path: &std::path::PathBuf| std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    let silent = |at: SystemTime| at.elapsed().map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+    let since_line = [out, error].iter().flatten().filter_map(written).map(silent).min()?;
+    Some(since_line.min(process::wall_clock().since(one.started_at?)))
+}
+
+/// Does it fail again and again?
+fn flapping(seen: &mut Seen, one: &Instance, spec: &AppSpec, now: u64) -> Vec<Found> {
+    let Some(rule) = &spec.signs.flapping else { return Vec::new() };
+    let exit = one.last_exit.as_ref();
+    let is_new = exit.map(|exit| exit.time) != seen.last_exit;
+    seen.last_exit = exit.map(|exit| exit.time);
+    let planned = |cause| matches!(cause, Cause::Request | Cause::Watch | Cause::Cron | Cause::Config | Cause::Shutdown);
+    if let Some(exit) = exit.filter(|exit| is_new && !planned(exit.cause) && exit.cause != Cause::HostReboot)
+        && process::wall_clock().since(exit.time) < rule.for_ms
+    {
+        seen.failures.push_back(now);
+    }
+    while seen.failures.front().is_some_and(|at| now.saturating_sub(*at) > rule.for_ms) {
+        seen.failures.pop_front();
+    }
+    let count = seen.failures.len() as u64;
+    if count <= rule.above {
+        return Vec::new();
+    }
+    let last = exit.map(|exit| match (exit.exit_code, &exit.signal) {
+        (Some(code), _) => format!(", last with exit code {code}"),
+        (None, Some(signal)) => format!(", last by {signal}"),
+        (None, None) => String::new(),
+    });
+    let message = format!("failed {count} times within {}{}", duration(rule.for_ms), last.unwrap_or_default());
+    vec![Found::told(Sign::Flapping, message)]
+}
