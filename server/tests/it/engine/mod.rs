@@ -8,4 +8,5 @@ mod probes;
 mod ready;
 mod reload;
 mod trees;
+mod trouble;
 mod upgrade;
