@@ -184,6 +184,8 @@ pub trait Control: Send + Sync + 'static {
     fn apps(&self) -> Arc<Vec<App>>;
     /// The latest health document, from memory.
     fn health(&self) -> Arc<Told<HealthDocument>>;
+    /// Hears a sign of life of the app that has this key. Says whether one has it.
+    fn hear_heartbeat(&self, key: &str) -> bool;
     /// How things stand, and all that happens from now on; with `after`, what happened since that event too.
     fn follow(&self, after: Option<u64>) -> Follow;
     /// What the overview shows.

@@ -268,7 +268,7 @@ impl Running {
             every: settings.sample_every,
         };
         ticker.start().map_err(|error| failed("the thread that measures cannot be started", &error))?;
-        let prober = Prober { board: board.clone(), engine: engine.clone(), healer };
+        let prober = Prober { board: board.clone(), engine: engine.clone(), logs: logs.clone(), healer };
         prober.start().map_err(|error| failed("the thread that checks health cannot be started", &error))?;
         Ok(Self { node: Arc::new(LocalNode { board, engine, logs, state, history, end }), records })
     }
@@ -287,6 +287,9 @@ impl Running {
             .map_err(|error| failed("the tokens in state.db cannot be read", &error))?;
         let (stop, stopping) = watch::channel(false);
         let address = sockets.tcp.local_addr().map_err(|error| failed("the address is not known", &error))?;
+        // Apps are on this host, wherever else it is listened.
+        let near = if address.ip().is_unspecified() { "127.0.0.1".into() } else { address.ip().to_string() };
+        self.node.engine.answers_at(format!("http://{near}:{}", address.port()));
         let streams = settings.stream.max_clients as usize;
         let context = api::Context::new(self.node.clone(), auth.clone(), streams, stopping.clone());
         let router = web::router(context);

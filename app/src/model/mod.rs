@@ -31,7 +31,7 @@ pub use history::{AppMetrics, EventList, MetricPoint, Range, SnapshotList};
 pub use listen::ListenAddress;
 pub use log::{LogLine, LogPage, LogStream};
 pub use overview::{DayCell, HostTrend, Node, Overview, Trend};
-pub use probe::{Health, HealthPolicy, HttpProbe, Probe, ProbeReport, Remedy};
+pub use probe::{GrpcProbe, Health, HealthPolicy, Heartbeat, HttpProbe, LogProbe, Probe, ProbeReport, Remedy};
 pub use problem::{Problem, ProblemBody};
 pub use ready::WaitReady;
 pub use record::{AppRecord, InstanceRecord};

@@ -64,6 +64,44 @@ pub enum Probe {
     Http(HttpProbe),
     /// A connection, to `HOST:PORT`, or to the port that the app listens on.
     Tcp(Option<String>),
+    /// What a gRPC server says about itself (`grpc.health.v1.Health/Check`).
+    Grpc(GrpcProbe),
+    /// A line for a shell, which has to end with 0. It runs as the user of the app, in its folder and with its environment.
+    Command(String),
+    /// A line that the app writes.
+    Log(LogProbe),
+    /// A sign of life that the app gives.
+    Heartbeat(Heartbeat),
+}
+
+/// Which gRPC server is asked, and for what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct GrpcProbe {
+    /// `HOST:PORT`; by default the port that the app listens on.
+    pub address: Option<String>,
+    /// The service that is asked for; the whole server if it is empty.
+    pub service: String,
+}
+
+/// A line that has to appear again and again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct LogProbe {
+    /// Text that is in it, whatever the case of its letters.
+    pub text: String,
+    /// The last one may be so old, in ms.
+    pub within_ms: u64,
+}
+
+/// A sign of life that has to come again and again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct Heartbeat {
+    /// A file that is written or touched; without one, the app asks for the address in its variable `QD_HEARTBEAT_URL`.
+    pub file: Option<String>,
+    /// The last one may be so old, in ms.
+    pub within_ms: u64,
 }
 
 /// A GET request, and what its answer has to be.
@@ -76,6 +114,12 @@ pub struct HttpProbe {
     pub status: Vec<(u16, u16)>,
     /// Text that has to be in the first 64 KiB of the body.
     pub body: Option<String>,
+    /// Headers that the answer has to have, and text that has to be in each.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// May the certificate of an https address be any, as that of an app on this host often is?
+    #[serde(default)]
+    pub insecure: bool,
     /// The answer has to be there within this time; ms.
     pub max_latency_ms: Option<u64>,
 }
@@ -107,6 +151,9 @@ pub struct ProbeReport {
     pub failures: u32,
     /// How long the last check took that passed, in ms.
     pub latency_ms: Option<f64>,
+    /// What the last check that passed has told: connections and address of a tunnel.
+    #[serde(default)]
+    pub detail: Option<String>,
     /// When it was last checked.
     pub checked_at: Option<Time>,
     /// Why the last check failed, as a sentence without its full stop.

@@ -11,6 +11,8 @@ pub enum WaitReady {
     Told,
     /// Once its tree listens on its `port`.
     Port,
+    /// Once its health check passes.
+    Health,
 }
 
 /// As it is written: PM2 knows the switch alone.
@@ -25,6 +27,7 @@ enum Written {
 #[serde(rename_all = "lowercase")]
 enum Word {
     Port,
+    Health,
 }
 
 impl From<Written> for WaitReady {
@@ -33,6 +36,7 @@ impl From<Written> for WaitReady {
             Written::Switch(false) => Self::No,
             Written::Switch(true) => Self::Told,
             Written::Word(Word::Port) => Self::Port,
+            Written::Word(Word::Health) => Self::Health,
         }
     }
 }
@@ -43,6 +47,7 @@ impl From<WaitReady> for Written {
             WaitReady::No => Self::Switch(false),
             WaitReady::Told => Self::Switch(true),
             WaitReady::Port => Self::Word(Word::Port),
+            WaitReady::Health => Self::Word(Word::Health),
         }
     }
 }
@@ -53,7 +58,8 @@ mod tests {
 
     #[test]
     fn a_switch_or_a_word() {
-        for (text, wait) in [("false", WaitReady::No), ("true", WaitReady::Told), (r#""port""#, WaitReady::Port)] {
+        let words = [(r#""port""#, WaitReady::Port), (r#""health""#, WaitReady::Health)];
+        for (text, wait) in [("false", WaitReady::No), ("true", WaitReady::Told)].into_iter().chain(words) {
             assert_eq!(serde_json::from_str::<WaitReady>(text).unwrap(), wait);
             assert_eq!(serde_json::to_string(&wait).unwrap(), text);
         }

@@ -37,6 +37,7 @@ fn failing() -> ProbeReport {
         since: Some(NOW - 2 * MINUTE),
         failures: 4,
         latency_ms: None,
+        detail: None,
         checked_at: Some(NOW),
         message: Some("GET /api-health: answered 500".into()),
     }

@@ -2,7 +2,7 @@
 
 use app::model::{HealthDocument, Overview};
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
@@ -30,6 +30,18 @@ pub(super) async fn system(State(context): State<Context>) -> impl IntoResponse 
 )]
 pub(super) async fn overview(State(context): State<Context>) -> Json<Overview> {
     Json(context.control.overview().await)
+}
+
+/// Hears a sign of life of an app, which was told this address in `QD_HEARTBEAT_URL`. The key in it is all that it takes.
+#[utoipa::path(
+    post,
+    path = "/api/heartbeat/{key}",
+    tag = "health",
+    params(("key" = String, Path, description = "The key of the app")),
+    responses((status = 204, description = "Heard"), (status = 404, description = "No app has this key")),
+)]
+pub(super) async fn heartbeat(State(context): State<Context>, Path(key): Path<String>) -> Result<StatusCode, ApiError> {
+    if context.control.hear_heartbeat(&key) { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::no_such_page()) }
 }
 
 /// Does the web side of the node answer?

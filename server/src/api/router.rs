@@ -33,7 +33,8 @@ pub fn router(context: Context) -> Router {
 
 /// The routes, by the role that they take; without one they are open to anybody.
 pub(super) fn groups() -> [(Option<Role>, OpenApiRouter<Context>); 4] {
-    let anybody = OpenApiRouter::default().routes(routes!(health::live)).routes(routes!(health::ready));
+    let anybody =
+        OpenApiRouter::default().routes(routes!(health::live)).routes(routes!(health::ready)).routes(routes!(health::heartbeat));
     let viewer = OpenApiRouter::default()
         .routes(routes!(health::system))
         .routes(routes!(health::overview))

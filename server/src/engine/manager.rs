@@ -411,6 +411,13 @@ impl Engine {
         }
     }
 
+    /// Tells that the first check of a process passed, which makes it ready where its definition says so.
+    pub fn passed_first_check(&self, name: &str, pm_id: u32, pid: u32) {
+        if let Some(slot) = self.slots(name).into_iter().find(|slot| slot.pm_id == pm_id) {
+            let _ = slot.actor.send(Message::Passed(pid));
+        }
+    }
+
     /// Stops every app, each before what it depends on, and leaves them wanted: they run again when qd comes back.
     pub async fn shut_down(&self) {
         let _changing = self.0.changing.lock().await;

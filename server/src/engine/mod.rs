@@ -2,9 +2,11 @@
 
 mod adopt;
 mod ask;
+mod beside;
 mod board;
 mod change;
 mod dependencies;
+mod heartbeat;
 mod identity;
 mod instance;
 mod journal;

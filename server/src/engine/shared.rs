@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use app::model::AppSpec;
 
 use super::board::Board;
+use super::heartbeat::Heartbeats;
 use super::identity::{Identities, Identity, Locks};
 use super::primary::Primary;
 use super::sockets::Sockets;
@@ -22,6 +23,7 @@ pub(super) struct Shared {
     pub(super) logs: Logs,
     pub(super) reaper: Reaper,
     pub(super) starter: Starter,
+    pub(super) heartbeats: Heartbeats,
     pub(super) boot_id: String,
     /// The value of `NOTIFY_SOCKET`, where somebody listens there.
     pub(super) notify_address: Option<String>,
@@ -65,6 +67,7 @@ impl Shared {
             logs,
             starter: Starter::new(&reaper)?,
             reaper,
+            heartbeats: Heartbeats::default(),
             boot_id,
             home_id,
             identities,

@@ -15,6 +15,6 @@ pub use document::document;
 pub use host::HostFigures;
 pub use judge::judge;
 pub use patience::{News, Patience, Verdict};
-pub use probe::Check;
+pub use probe::{Check, Passed};
 pub use sampler::{InstanceSample, Sample, Sampler, Watched};
 pub use signs::{Found, Reading, Room, Watch, over};

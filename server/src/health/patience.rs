@@ -58,6 +58,12 @@ impl Patience {
         if self.failed.is_some() { Some(false) } else { self.passed.then_some(true) }
     }
 
+    /// Has no check of this process passed so far?
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        !self.passed
+    }
+
     /// When to check again, in ms.
     #[must_use]
     pub fn wait_ms(&self, policy: &HealthPolicy) -> u64 {

@@ -1,5 +1,6 @@
 //! This host as a [`Control`]: engine, health, history and logs together.
 
+mod ask;
 mod healer;
 mod prober;
 mod ticker;
@@ -86,6 +87,10 @@ impl Control for LocalNode {
 
     fn health(&self) -> Arc<Told<HealthDocument>> {
         self.board.health()
+    }
+
+    fn hear_heartbeat(&self, key: &str) -> bool {
+        self.engine.hear_heartbeat(key)
     }
 
     fn follow(&self, after: Option<u64>) -> Follow {

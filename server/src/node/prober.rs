@@ -5,14 +5,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{App, Cause, Event, EventKind, Health, HealthPolicy, Instance, Probe, ProbeReport, Remedy, State};
+use app::model::{
+    App, AppSpec, Cause, Event, EventKind, Health, HealthPolicy, Instance, Probe, ProbeReport, Remedy, State, Time, WaitReady,
+};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
 use crate::engine::{Board, Engine, duration};
-use crate::health::{Check, News, Patience};
+use crate::health::{Check, News, Passed, Patience};
+use crate::logs::Logs;
 use crate::process;
 
+use super::ask::{Ask, Host};
 use super::healer::{Healer, down_below};
 
 /// How often it is looked whether an app listens by now.
@@ -25,6 +29,8 @@ pub struct Prober {
     pub board: Arc<Board>,
     /// What they are to be.
     pub engine: Engine,
+    /// What they wrote.
+    pub logs: Logs,
     /// Who heals.
     pub healer: Arc<Healer>,
 }
@@ -81,12 +87,12 @@ impl Prober {
         let mut run: Option<Run> = None;
         loop {
             standing.mark_unchanged();
-            let now = self.runs(&name, &health, &policy, run.as_ref());
-            if now.as_ref().map(|run| run.pid) != run.as_ref().map(|run| run.pid) {
+            let before = run.as_ref().map(|run| run.pid);
+            run = self.runs(&name, &health, &policy, run);
+            if run.as_ref().map(|run| run.pid) != before {
                 patience.begin(process::monotonic_ms());
             }
-            run = now;
-            let Some(next) = run.as_mut().filter(|run| run.check.is_some()) else {
+            let Some(next) = run.as_mut().filter(|run| run.ask.is_some()) else {
                 self.show(&name, None);
                 let _ = timeout_at(Instant::now() + LOOK, standing.changed()).await;
                 continue;
@@ -94,20 +100,27 @@ impl Prober {
             if timeout_at(next.due, standing.changed()).await.is_ok() {
                 continue;
             }
-            let Some(check) = &next.check else { continue };
-            let result = check.run(Duration::from_millis(policy.timeout_ms)).await;
+            let (Some(ask), Some(spec)) = (&next.ask, self.engine.running_spec(&name)) else { continue };
+            let host = Host { engine: &self.engine, logs: &self.logs, spec: &spec, started_at: next.started_at };
+            let result = ask.run(&host, Duration::from_millis(policy.timeout_ms)).await;
+            if result.is_ok() && patience.is_new() {
+                self.engine.passed_first_check(&name, next.pm_id, next.pid);
+            }
             if self.pid(&name) != Some(next.pid) {
                 // It was about a process that is gone.
                 continue;
             }
-            self.note(&name, check, &policy, &mut patience, result);
+            self.note(&name, ask, &policy, &mut patience, result);
             next.due = Instant::now() + Duration::from_millis(patience.wait_ms(&policy));
         }
     }
 
     fn first_live<T>(&self, name: &str, with: impl FnOnce(&App, &Instance) -> T) -> Option<T> {
+        // One that waits for its first check has to be checked before it counts as running.
+        let waits = self.engine.running_spec(name).is_some_and(|spec| spec.wait_ready == WaitReady::Health);
+        let lives = |state| state == State::Online || waits && state == State::Starting;
         let look = |app: &App| {
-            let one = app.instances.iter().find(|one| one.state == State::Online && one.pid.is_some())?;
+            let one = app.instances.iter().find(|one| lives(one.state) && one.pid.is_some())?;
             Some(with(app, one))
         };
         self.board.look(name, look).flatten()
@@ -118,36 +131,43 @@ impl Prober {
     }
 
     /// What is to be checked now. None if it does not run.
-    fn runs(&self, name: &str, health: &Health, policy: &HealthPolicy, before: Option<&Run>) -> Option<Run> {
-        let (pid, env_port, port) = self.first_live(name, |app, one| (one.pid.unwrap_or(0), app.env_port, one.port))?;
+    fn runs(&self, name: &str, health: &Health, policy: &HealthPolicy, before: Option<Run>) -> Option<Run> {
+        let look = |app: &App, one: &Instance| (one.pid, one.pm_id, one.started_at, app.env_port, one.port);
+        let (pid, pm_id, started_at, env_port, seen) = self.first_live(name, look)?;
+        let pid = pid?;
         let before = before.filter(|run| run.pid == pid);
         // Where it listened once, it is to listen for as long as this process lives.
-        let port = before.and_then(|run| run.port).or(match health {
-            Health::Automatic => port.filter(|port| env_port == Some(*port)),
-            _ => env_port.or(port),
+        let port = before.as_ref().and_then(|run| run.port).or(match health {
+            Health::Automatic => seen.filter(|port| env_port == Some(*port)),
+            _ => env_port.or(seen),
         });
-        let check = Check::new(&policy.probe, port);
-        Some(Run { pid, port, check, due: before.map_or_else(Instant::now, |run| run.due) })
+        let due = before.as_ref().map_or_else(Instant::now, |run| run.due);
+        // What it was asked before, and how far that has come.
+        let known = before.filter(|run| run.port == port && run.seen == seen).and_then(|run| run.ask);
+        let tunnel = || tunnel(self.engine.running_spec(name).filter(|_| *health == Health::Automatic)?.as_ref(), seen);
+        let ask = known.or_else(tunnel).or_else(|| Ask::new(&policy.probe, port));
+        Some(Run { pid, pm_id, started_at: started_at.unwrap_or(process::wall_clock()), port, seen, ask, due })
     }
 
-    fn note(&self, name: &str, check: &Check, policy: &HealthPolicy, patience: &mut Patience, result: Result<Duration, String>) {
+    fn note(&self, name: &str, ask: &Ask, policy: &HealthPolicy, patience: &mut Patience, result: Result<Passed, String>) {
         let down = down_below(&self.board, name);
         let may_heal = down.is_none() && self.healer.has_rested(name, policy.cooldown_ms);
         let verdict = patience.note(result.is_ok(), may_heal, policy, process::monotonic_ms());
         let failures = if verdict.heal { policy.retries } else { patience.failures() };
-        let why = result.as_ref().err().map(|why| format!("{}: {why}", check.brief()));
+        let why = result.as_ref().err().map(|why| format!("{}: {why}", ask.brief()));
         let (healthy, now) = (patience.healthy(), process::wall_clock());
         let before = self.first_live(name, |app, _| app.probe.clone()).flatten();
         let since = before.filter(|before| before.healthy == healthy).and_then(|before| before.since).unwrap_or(now);
         self.show(
             name,
             Some(ProbeReport {
-                what: check.words(),
+                what: ask.words(),
                 policy: words(policy),
                 healthy,
                 since: healthy.map(|_| since),
                 failures,
-                latency_ms: result.as_ref().ok().map(|time| (time.as_secs_f64() * 10_000.0).round() / 10.0),
+                latency_ms: result.as_ref().ok().map(|passed| (passed.time.as_secs_f64() * 10_000.0).round() / 10.0),
+                detail: result.as_ref().ok().and_then(|passed| passed.detail.clone()),
                 checked_at: Some(now),
                 message: why.clone(),
             }),
@@ -181,10 +201,33 @@ impl Prober {
 /// A process that is checked.
 struct Run {
     pid: u32,
-    /// Where it was seen to listen.
+    pm_id: u32,
+    started_at: Time,
+    /// Where it is asked.
     port: Option<u16>,
-    check: Option<Check>,
+    /// Where it was seen to listen.
+    seen: Option<u16>,
+    ask: Option<Ask>,
     due: Instant,
+}
+
+/// cloudflared tells how its tunnel stands on its metrics server, whose address is told by `--metrics`, or is one of these ports.
+fn tunnel(spec: &AppSpec, port: Option<u16>) -> Option<Ask> {
+    const USUAL: std::ops::RangeInclusive<u16> = 20241..=20245;
+    let name = std::path::Path::new(&spec.script).file_name()?;
+    if name != "cloudflared" {
+        return None;
+    }
+    let told = spec.args.iter().enumerate().find_map(|(at, arg)| match arg.strip_prefix("--metrics")? {
+        "" => spec.args.get(at + 1).map(String::as_str),
+        rest => rest.strip_prefix('='),
+    });
+    let told = told.or(spec.env.get("TUNNEL_METRICS").map(String::as_str)).map(|told| match told.strip_prefix(':') {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => told.to_owned(),
+    });
+    let seen = port.filter(|port| USUAL.contains(port)).map(|port| format!("127.0.0.1:{port}"));
+    Some(Ask::Net(Check::of_tunnel(told.or(seen)?)))
 }
 
 /// What is done, in words.

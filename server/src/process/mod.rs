@@ -51,7 +51,7 @@ pub use ports::{Ports, listener_of, ports_of};
 pub use reaper::{Reaper, become_subreaper, orphans_present};
 pub use replace::{inherited_socket, replace};
 pub use seen::despite_want;
-pub use signal::{group_is_empty, send as send_signal, signal_name, signal_number};
+pub use signal::{group_is_empty, kill_group, send as send_signal, signal_name, signal_number};
 pub use sockets::{find_listener, listen_on, share_their_ports};
 pub use spawn::{Child, Launch, SpawnError};
 pub use starter::{Coming, Starter};

@@ -1,6 +1,6 @@
 //! Signals by name and number.
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 
 const NAMES: [(&str, i32); 28] = [
     ("SIGHUP", libc::SIGHUP),
@@ -67,6 +67,13 @@ pub fn send(pid: u32, number: i32) -> std::io::Result<()> {
 #[must_use]
 pub fn group_is_empty(group: u32) -> bool {
     pid_of(group).is_none_or(|group| test_kill_process_group(group) == Err(rustix::io::Errno::SRCH))
+}
+
+/// Ends a process group that the caller has started and still waits for. That nothing is left of it is no error.
+pub fn kill_group(group: u32) {
+    if let Some(group) = pid_of(group) {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
 }
 
 pub(super) fn pid_of(pid: u32) -> Option<Pid> {

@@ -1,6 +1,6 @@
 //! `health`: what is asked of an app, and what is done about the answer.
 
-use app::model::{Health, HealthPolicy, HttpProbe, Probe, Remedy, Signs};
+use app::model::{GrpcProbe, Health, HealthPolicy, Heartbeat, HttpProbe, LogProbe, Probe, Remedy, Signs};
 use serde_json::{Map, Value};
 
 use super::{Read, duration, number, signs, text, wrong};
@@ -8,23 +8,12 @@ use crate::config::keys;
 
 const WANTED: &str =
     "false, a path or an address such as \"/health\", or an object such as { http: \"/health\", interval: \"10s\" }";
-const KEYS: [&str; 14] = [
-    "http",
-    "tcp",
-    "interval",
-    "timeout",
-    "retries",
-    "retry_interval",
-    "cooldown",
-    "start_period",
-    "on_failure",
-    "cpu",
-    "lag",
-    "files",
-    "silence",
-    "leak",
-];
-const HTTP_KEYS: [&str; 5] = ["url", "path", "status", "body", "max_latency"];
+/// What is asked; one of them at most.
+const PROBES: [&str; 6] = ["http", "tcp", "grpc", "command", "log", "heartbeat"];
+const POLICY: [&str; 7] = ["interval", "timeout", "retries", "retry_interval", "cooldown", "start_period", "on_failure"];
+/// A line or a sign of life may be so old where nothing was said.
+const WITHIN_MS: u64 = 60_000;
+const HTTP_KEYS: [&str; 7] = ["url", "path", "status", "body", "headers", "insecure", "max_latency"];
 
 /// What it means, and warnings about keys that mean nothing.
 pub(in crate::config) fn health(value: &Value) -> Read<(Health, Signs, Vec<String>)> {
@@ -50,16 +39,16 @@ pub(in crate::config) fn health(value: &Value) -> Read<(Health, Signs, Vec<Strin
 }
 
 fn policy(written: &Map<String, Value>, warnings: &mut Vec<String>) -> Read<HealthPolicy> {
-    let probe = match (written.get("http"), written.get("tcp")) {
-        (Some(_), Some(_)) => return Err("http and tcp exclude each other; take one of them".into()),
-        (Some(value), None) => Probe::Http(http(value, warnings).map_err(|why| format!("http: {why}"))?),
-        (None, None | Some(Value::Bool(true))) => Probe::Tcp(None),
-        (None, Some(value)) => Probe::Tcp(Some(tcp(value).map_err(|why| format!("tcp: {why}"))?)),
-    };
+    let mut told = PROBES.iter().filter(|kind| written.get(**kind).is_some_and(|value| !value.is_null()));
+    let kind = told.next();
+    if let (Some(one), Some(other)) = (kind, told.next()) {
+        return Err(format!("{one} and {other} exclude each other; take one of them"));
+    }
+    let probe =
+        kind.map_or(Ok(Probe::Tcp(None)), |kind| probe(kind, &written[*kind], warnings).map_err(|why| format!("{kind}: {why}")))?;
     let mut policy = HealthPolicy::new(probe);
     for (key, value) in written.iter().filter(|(_, value)| !value.is_null()) {
         let read = match key.as_str() {
-            "http" | "tcp" => Ok(()),
             "interval" => positive(value).map(|ms| policy.interval_ms = ms),
             "timeout" => positive(value).map(|ms| policy.timeout_ms = ms),
             "retries" => number::at_least_one(value).map(|count| policy.retries = count),
@@ -67,15 +56,62 @@ fn policy(written: &Map<String, Value>, warnings: &mut Vec<String>) -> Read<Heal
             "cooldown" => duration::ms(value).map(|ms| policy.cooldown_ms = ms),
             "start_period" => duration::ms(value).map(|ms| policy.start_period_ms = ms),
             "on_failure" => remedy(value).map(|remedy| policy.remedy = remedy),
-            key if signs::KEYS.contains(&key) => Ok(()),
+            key if PROBES.contains(&key) || signs::KEYS.contains(&key) => Ok(()),
             _ => {
-                warnings.push(unknown(key, &KEYS));
+                let known: Vec<_> = PROBES.iter().chain(&POLICY).chain(&signs::KEYS).copied().collect();
+                warnings.push(unknown(key, &known));
                 Ok(())
             }
         };
         read.map_err(|why| format!("{key}: {why}"))?;
     }
     Ok(policy)
+}
+
+fn probe(kind: &str, value: &Value, warnings: &mut Vec<String>) -> Read<Probe> {
+    Ok(match (kind, value) {
+        ("http", value) => Probe::Http(http(value, warnings)?),
+        ("tcp", Value::Bool(true)) => Probe::Tcp(None),
+        ("tcp", value) => Probe::Tcp(Some(tcp(value)?)),
+        ("grpc", Value::Bool(true)) => Probe::Grpc(GrpcProbe::default()),
+        ("grpc", Value::Object(written)) => {
+            warnings.extend(strangers(written, &["address", "service"]));
+            Probe::Grpc(GrpcProbe {
+                address: written.get("address").map(tcp).transpose()?,
+                service: written.get("service").map(text::text).transpose()?.unwrap_or_default(),
+            })
+        }
+        ("grpc", value) => Probe::Grpc(GrpcProbe { address: Some(tcp(value)?), service: String::new() }),
+        ("command", value) => Probe::Command(something(value)?),
+        ("log", Value::Object(written)) => {
+            warnings.extend(strangers(written, &["line", "within"]));
+            let line = written.get("line").ok_or("it has no line")?;
+            Probe::Log(LogProbe { text: something(line)?, within_ms: within(written.get("within"))? })
+        }
+        ("log", value) => Probe::Log(LogProbe { text: something(value)?, within_ms: WITHIN_MS }),
+        (_, Value::Bool(true)) => Probe::Heartbeat(Heartbeat { file: None, within_ms: WITHIN_MS }),
+        (_, Value::Object(written)) => {
+            warnings.extend(strangers(written, &["file", "within"]));
+            let file = written.get("file").map(something).transpose()?;
+            Probe::Heartbeat(Heartbeat { file, within_ms: within(written.get("within"))? })
+        }
+        (_, value) => Probe::Heartbeat(Heartbeat { file: None, within_ms: positive(value)? }),
+    })
+}
+
+fn strangers(written: &Map<String, Value>, known: &[&'static str]) -> Vec<String> {
+    written.keys().filter(|key| !known.contains(&key.as_str())).map(|key| unknown(key, known)).collect()
+}
+
+fn within(value: Option<&Value>) -> Read<u64> {
+    value.map_or(Ok(WITHIN_MS), |value| positive(value).map_err(|why| format!("within: {why}")))
+}
+
+fn something(value: &Value) -> Read<String> {
+    match text::text(value)? {
+        text if text.trim().is_empty() => Err("is empty".into()),
+        text => Ok(text),
+    }
 }
 
 fn unknown(key: &str, known: &[&'static str]) -> String {
@@ -101,7 +137,14 @@ fn tcp(value: &Value) -> Read<String> {
 }
 
 fn http(value: &Value, warnings: &mut Vec<String>) -> Read<HttpProbe> {
-    let mut probe = HttpProbe { url: String::new(), status: vec![(200, 399)], body: None, max_latency_ms: None };
+    let mut probe = HttpProbe {
+        url: String::new(),
+        status: vec![(200, 399)],
+        body: None,
+        headers: Vec::new(),
+        insecure: false,
+        max_latency_ms: None,
+    };
     let Value::Object(written) = value else {
         probe.url = url(value)?;
         return Ok(probe);
@@ -112,8 +155,16 @@ fn http(value: &Value, warnings: &mut Vec<String>) -> Read<HttpProbe> {
         probe.status = codes(status)?;
     }
     probe.body = written.get("body").map(text::text).transpose()?;
+    if let Some(headers) = written.get("headers") {
+        let Value::Object(headers) = headers else { return wrong(headers, "an object such as { \"x-ready\": \"yes\" }") };
+        for (name, value) in headers {
+            name.parse::<hyper::header::HeaderName>().map_err(|_| format!("headers: {name:?} is no name of a header"))?;
+            probe.headers.push((name.clone(), text::text(value)?));
+        }
+    }
+    probe.insecure = written.get("insecure").map(crate::config::value::switch).transpose()?.unwrap_or(false);
     probe.max_latency_ms = written.get("max_latency").map(positive).transpose()?;
-    warnings.extend(written.keys().filter(|key| !HTTP_KEYS.contains(&key.as_str())).map(|key| unknown(key, &HTTP_KEYS)));
+    warnings.extend(strangers(written, &HTTP_KEYS));
     Ok(probe)
 }
 
@@ -179,6 +230,16 @@ mod tests {
         assert_eq!((times, policy.retries, policy.remedy), ((30_000, 500, 1000, 0, 60_000), 5, Remedy::Tell));
         assert_eq!(probed(json!({"tcp": 80})).probe, Probe::Tcp(Some("127.0.0.1:80".into())));
         assert_eq!(probed(json!({"interval": 5000})).probe, Probe::Tcp(None));
+        let grpc = GrpcProbe { address: Some("127.0.0.1:50051".into()), service: "up".into() };
+        assert_eq!(probed(json!({"grpc": {"address": 50051, "service": "up"}})).probe, Probe::Grpc(grpc));
+        assert_eq!(probed(json!({"command": "test -e up"})).probe, Probe::Command("test -e up".into()));
+        let log = LogProbe { text: "tick".into(), within_ms: 300_000 };
+        assert_eq!(probed(json!({"log": {"line": "tick", "within": "5m"}})).probe, Probe::Log(log));
+        let beat = |file: Option<&str>, within_ms| Probe::Heartbeat(Heartbeat { file: file.map(Into::into), within_ms });
+        assert_eq!(probed(json!({"heartbeat": "90s"})).probe, beat(None, 90_000));
+        assert_eq!(probed(json!({"heartbeat": {"file": "alive"}})).probe, beat(Some("alive"), 60_000));
+        let (health, signs, _) = health(&json!({"cpu": 95})).unwrap();
+        assert_eq!((health, signs.cpu.unwrap().above), (Health::Automatic, 95));
     }
 
     #[test]
@@ -193,6 +254,9 @@ mod tests {
             (json!({"tcp": "0"}), "a port"),
             (json!({"interval": 0}), "interval"),
             (json!({"retries": 0}), "retries"),
+            (json!({"command": " "}), "command: is empty"),
+            (json!({"log": {"within": "1m"}}), "it has no line"),
+            (json!({"http": {"path": "/", "headers": {"a b": "c"}}}), "no name of a header"),
             (json!({"on_failure": "pray"}), "restart"),
         ] {
             let told = health(&value).unwrap_err();

@@ -20,7 +20,7 @@ pub(in crate::config) fn addresses(value: &Value) -> Read<Vec<ListenAddress>> {
 
 /// `wait_ready`: a switch as with PM2, or what is waited for.
 pub(in crate::config) fn wait_ready(value: &Value) -> Read<WaitReady> {
-    serde_json::from_value(value.clone()).or_else(|_| wrong(value, "true, false or \"port\""))
+    serde_json::from_value(value.clone()).or_else(|_| wrong(value, "true, false, \"port\" or \"health\""))
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ impl Actor {
                     Some(Message::Turn(turn)) => self.turn(turn),
                     Some(Message::Begun(done)) => _ = done.send(()),
                     // What it has to say, it says once it is there.
-                    Some(Message::Notified(_)) => {}
+                    Some(Message::Notified(_) | Message::Passed(_)) => {}
                     Some(Message::Rules) => self.follow_rules(),
                     Some(Message::End) | None => return ControlFlow::Break(()),
                 },

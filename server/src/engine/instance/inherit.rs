@@ -3,10 +3,10 @@
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use app::model::{AppSpec, State};
+use app::model::{AppSpec, State, WaitReady};
 use tokio::time::Instant;
 
-use super::{Actor, Role};
+use super::{Actor, Role, Running};
 use crate::engine::terms::Input;
 use crate::process::{self, SpawnError};
 
@@ -69,6 +69,14 @@ impl Actor {
             && error.kind() != std::io::ErrorKind::NotFound
         {
             tracing::warn!(app = %self.cell.name(), %error, "failed to take the lock of a new process along");
+        }
+    }
+
+    /// Its first check passed, which makes it ready where that was waited for.
+    pub(super) fn passed(&mut self, pid: u32) {
+        let waits = |running: &Running| running.pidfd.get_ref().pid() == pid && running.spec.wait_ready == WaitReady::Health;
+        if self.running.as_ref().is_some_and(waits) {
+            self.step(Input::Ready);
         }
     }
 

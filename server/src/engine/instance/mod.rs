@@ -50,6 +50,8 @@ pub(super) enum Message {
     Begun(oneshot::Sender<()>),
     /// An app said over `NOTIFY_SOCKET` that it is ready, which has this marker.
     Notified(String),
+    /// The first check of this process passed.
+    Passed(u32),
     /// Say how it stands.
     Look(oneshot::Sender<Look>),
     /// Its role changes.
@@ -189,6 +191,7 @@ impl Actor {
                     }
                     Some(Message::Note(input)) => if self.takes(&input) { self.step(input) },
                     Some(Message::Notified(marker)) => if marker == self.marker { self.step(Input::Ready) },
+                    Some(Message::Passed(pid)) => self.passed(pid),
                     Some(Message::Look(done)) => _ = done.send(self.look()),
                     Some(Message::Turn(turn)) => self.turn(turn),
                     Some(Message::Begun(done)) => _ = done.send(()),

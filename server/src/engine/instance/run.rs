@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{AppSpec, ExecMode, Interpreter, LogFile, State, WaitReady};
+use app::model::{AppSpec, ExecMode, Health, Interpreter, LogFile, Probe, State, WaitReady};
 use tokio::time::{Instant, timeout};
 
 use super::{Actor, Birth, Running, inherit};
 use crate::config::interpreter;
+use crate::engine::heartbeat;
 use crate::engine::terms::{Effect, Ended, Input};
 use crate::process::{self, Child, Conditions, Launch, RawExit, SpawnError};
 
@@ -53,6 +54,11 @@ impl Actor {
         if let Some(address) = self.shared.notify_address.as_ref().filter(|_| spec.wait_ready == WaitReady::Told) {
             env.insert("NOTIFY_SOCKET".into(), address.clone());
         }
+        if matches!(&spec.health, Health::Probed(policy) if matches!(&policy.probe, Probe::Heartbeat(beat) if beat.file.is_none()))
+            && let Some(url) = self.shared.heartbeat_url(&spec.name)
+        {
+            env.insert(heartbeat::VARIABLE.into(), url);
+        }
         more.extend(self.lock_run(&spec)?);
         let cwd = spec.cwd.clone().into();
         let cgroup = self.enter_new_cgroup(&spec);
@@ -82,7 +88,13 @@ impl Actor {
                 return Err(SpawnError::Other(format!("the new process cannot be watched: {error}")));
             }
         }
-        self.port_look = (spec.wait_ready == WaitReady::Port).then(Instant::now);
+        // Nobody checks one on trial, which nobody sees; that it listens has to do.
+        let looks = match spec.wait_ready {
+            WaitReady::Port => true,
+            WaitReady::Health => !self.serves(),
+            WaitReady::No | WaitReady::Told => false,
+        };
+        self.port_look = looks.then(Instant::now);
         self.write_identity();
         self.write_pid_file();
         Ok(())

@@ -141,6 +141,7 @@ fn one_that_fails_its_checks_is_down_with_its_figures() {
         since: Some(Time(0)),
         failures: 3,
         latency_ms: None,
+        detail: None,
         checked_at: Some(Time(0)),
         message: Some("GET http://127.0.0.1:3333/: answered 500".into()),
     };

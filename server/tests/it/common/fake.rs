@@ -105,6 +105,10 @@ impl Control for Fake {
         Arc::clone(&self.health.lock().unwrap())
     }
 
+    fn hear_heartbeat(&self, key: &str) -> bool {
+        key == "known"
+    }
+
     fn follow(&self, after: Option<u64>) -> Follow {
         let events = self.events.lock().unwrap();
         let oldest = events.1.front().map_or(events.0 + 1, |event| event.value.event.id);

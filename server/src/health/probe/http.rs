@@ -1,0 +1,80 @@
+//! A GET request to an app, and what its answer has to be.
+
+use std::time::Duration;
+
+use app::model::HttpProbe;
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::{Request, Response, Uri, header};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use super::seconds;
+
+/// What is read of a body.
+const MOST_OF_BODY: usize = 64 << 10;
+
+/// Asks over a connection.
+///
+/// # Errors
+/// Why there is no answer, in words.
+pub(super) async fn get<S>(stream: S, uri: &Uri, address: &str) -> Result<Response<Incoming>, String>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let broken = |error: hyper::Error| format!("the connection broke: {error}");
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    let request = Request::get(uri.path_and_query().map_or("/", |path| path.as_str()))
+        .header(header::HOST, address)
+        .header(header::USER_AGENT, concat!("quarterdeck/", env!("CARGO_PKG_VERSION")))
+        .header(header::CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| format!("the request cannot be made: {error}"))?;
+    // It carries the body too, and ends with it.
+    let connection = tokio::spawn(connection);
+    let answer = sender.send_request(request).await;
+    answer.map_err(|error| {
+        connection.abort();
+        broken(error)
+    })
+}
+
+/// The beginning of the body.
+///
+/// # Errors
+/// It is too long, or broke off.
+pub(super) async fn body(answer: Response<Incoming>) -> Result<Bytes, String> {
+    let body = Limited::new(answer.into_body(), MOST_OF_BODY).collect().await;
+    Ok(body.map_err(|error| format!("its body cannot be read: {error}"))?.to_bytes())
+}
+
+/// Is the answer what it has to be?
+///
+/// # Errors
+/// Why not.
+pub(super) async fn judge(answer: Response<Incoming>, wanted: &HttpProbe, begun: Instant) -> Result<(), String> {
+    let status = answer.status().as_u16();
+    if !wanted.status.iter().any(|(from, to)| (*from..=*to).contains(&status)) {
+        return Err(format!("answered {status}"));
+    }
+    for (name, text) in &wanted.headers {
+        let values = answer.headers().get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let values: Vec<String> = values.collect();
+        if !values.iter().any(|value| value.contains(text)) {
+            return Err(match values.as_slice() {
+                [] => format!("its answer has no header {name}"),
+                values => format!("its header {name} is {:?}, without {text:?}", values.join(", ")),
+            });
+        }
+    }
+    if let Some(limit) = wanted.max_latency_ms.map(Duration::from_millis).filter(|limit| begun.elapsed() > *limit) {
+        return Err(format!("slow: answered after {}, over {}", seconds(begun.elapsed()), seconds(limit)));
+    }
+    let Some(text) = &wanted.body else { return Ok(()) };
+    let body = body(answer).await?;
+    let found = body.windows(text.len().max(1)).any(|part| part == text.as_bytes());
+    if found { Ok(()) } else { Err(format!("{text:?} is not in its answer")) }
+}

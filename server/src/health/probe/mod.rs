@@ -1,0 +1,241 @@
+//! One check: a question to an app over the network.
+
+mod grpc;
+mod http;
+
+use std::time::Duration;
+
+use app::model::{GrpcProbe, HttpProbe, Probe};
+use hyper::Uri;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+/// A check that can be made: the probe with everything filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// `HOST:PORT`.
+    address: String,
+    question: Question,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Question {
+    /// A connection is enough.
+    Nothing,
+    Http(Uri, HttpProbe),
+    Grpc(String),
+    /// cloudflared: how many connections it has, and under which address.
+    Tunnel,
+}
+
+/// A check that passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    /// How long it took.
+    pub time: Duration,
+    /// What it told.
+    pub detail: Option<String>,
+}
+
+impl Check {
+    /// Of an app that listens on this port. None if that has to be known, and is not, and if nothing is asked over the network.
+    #[must_use]
+    pub fn new(probe: &Probe, port: Option<u16>) -> Option<Self> {
+        let own = || port.map(|port| format!("127.0.0.1:{port}"));
+        match probe {
+            Probe::Tcp(address) => Some(Self { address: address.clone().or_else(own)?, question: Question::Nothing }),
+            Probe::Grpc(GrpcProbe { address, service }) => {
+                Some(Self { address: address.clone().or_else(own)?, question: Question::Grpc(service.clone()) })
+            }
+            Probe::Http(http) => {
+                let url = if http.url.starts_with('/') { format!("http://{}{}", own()?, http.url) } else { http.url.clone() };
+                let uri: Uri = url.parse().ok()?;
+                let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+                let address = format!("{}:{}", uri.host()?, uri.port_u16().unwrap_or(usual));
+                Some(Self { address, question: Question::Http(uri, http.clone()) })
+            }
+            Probe::Command(_) | Probe::Log(_) | Probe::Heartbeat(_) => None,
+        }
+    }
+
+    /// Of cloudflared, by its metrics server (its `--metrics`; `/ready` and `/quicktunnel`).
+    #[must_use]
+    pub fn of_tunnel(address: String) -> Self {
+        Self { address, question: Question::Tunnel }
+    }
+
+    /// What is asked, in words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match &self.question {
+            Question::Nothing => format!("connection to {}", self.address),
+            Question::Http(uri, _) => format!("GET {uri}"),
+            Question::Grpc(service) if service.is_empty() => format!("gRPC health of {}", self.address),
+            Question::Grpc(service) => format!("gRPC health of {service} at {}", self.address),
+            Question::Tunnel => format!("connections of the tunnel, GET http://{}/ready", self.address),
+        }
+    }
+
+    /// The same in few words, for who knows the app: `GET /health`, `port 5000`.
+    #[must_use]
+    pub fn brief(&self) -> String {
+        match &self.question {
+            Question::Http(uri, probe) if probe.url.starts_with('/') => {
+                format!("GET {}", uri.path_and_query().map_or("/", |path| path.as_str()))
+            }
+            Question::Nothing => {
+                self.address.strip_prefix("127.0.0.1:").map_or_else(|| self.words(), |port| format!("port {port}"))
+            }
+            Question::Grpc(_) => "gRPC health".into(),
+            Question::Tunnel => "tunnel".into(),
+            Question::Http(..) => self.words(),
+        }
+    }
+
+    /// Asks, and gives the time that it took.
+    ///
+    /// # Errors
+    /// Why it failed, in words.
+    pub async fn run(&self, limit: Duration) -> Result<Passed, String> {
+        let begun = Instant::now();
+        match timeout(limit, self.ask(begun)).await {
+            Ok(asked) => asked.map(|detail| Passed { time: begun.elapsed(), detail }),
+            Err(_) => Err(format!("no answer within {}", seconds(limit))),
+        }
+    }
+
+    async fn connect(&self) -> Result<TcpStream, String> {
+        TcpStream::connect(&self.address).await.map_err(|error| match error.kind() {
+            std::io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+            _ => format!("no connection: {error}"),
+        })
+    }
+
+    async fn ask(&self, begun: Instant) -> Result<Option<String>, String> {
+        match &self.question {
+            Question::Nothing => self.connect().await.map(|_| None),
+            Question::Grpc(service) => grpc::ask(self.connect().await?, &self.address, service).await.map(|()| None),
+            Question::Http(uri, wanted) => {
+                let answer = http::get(self.connect().await?, uri, &self.address).await?;
+                http::judge(answer, wanted, begun).await.map(|()| None)
+            }
+            Question::Tunnel => self.ask_tunnel().await.map(Some),
+        }
+    }
+
+    /// `{"readyConnections": 4}` with status 200, or 503 without any; and the address of a quick tunnel, which has one.
+    async fn ask_tunnel(&self) -> Result<String, String> {
+        let ready = self.get("/ready").await?;
+        let count = ready["readyConnections"].as_u64().ok_or("it does not tell how many connections it has")?;
+        if count == 0 {
+            return Err("has no connection to Cloudflare".into());
+        }
+        let quick = self.get("/quicktunnel").await.unwrap_or_default();
+        let host = quick["hostname"].as_str().filter(|host| !host.is_empty());
+        let connections = if count == 1 { "1 connection".to_owned() } else { format!("{count} connections") };
+        let address = host.map(|host| format!(", https://{host}")).unwrap_or_default();
+        Ok(format!("{connections} to Cloudflare{address}"))
+    }
+
+    async fn get(&self, path: &'static str) -> Result<serde_json::Value, String> {
+        let answer = http::get(self.connect().await?, &Uri::from_static(path), &self.address).await?;
+        let body = http::body(answer).await?;
+        serde_json::from_slice(&body).map_err(|error| format!("its answer to {path} cannot be read: {error}"))
+    }
+}
+
+pub(super) fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    /// Answers every connection so, after it was asked.
+    async fn answers(text: &'static str) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut asked = [0; 1000];
+                let _ = stream.read(&mut asked).await;
+                let _ = stream.write_all(text.as_bytes()).await;
+                if text.is_empty() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        });
+        port
+    }
+
+    fn http(url: &str) -> HttpProbe {
+        HttpProbe {
+            url: url.into(),
+            status: vec![(200, 399)],
+            body: None,
+            headers: Vec::new(),
+            insecure: false,
+            max_latency_ms: None,
+        }
+    }
+
+    async fn ask(probe: HttpProbe, port: u16) -> Result<(), String> {
+        let check = Check::new(&Probe::Http(probe), Some(port)).unwrap();
+        check.run(Duration::from_millis(300)).await.map(drop)
+    }
+
+    #[tokio::test]
+    async fn answers_pass_or_say_why_not() {
+        let fine = answers("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nup").await;
+        assert_eq!(ask(http("/health?x=1"), fine).await, Ok(()));
+        assert_eq!(ask(HttpProbe { body: Some("up".into()), ..http("/") }, fine).await, Ok(()));
+        let other = ask(HttpProbe { body: Some("down".into()), ..http("/") }, fine).await;
+        assert_eq!(other, Err("\"down\" is not in its answer".into()));
+        let slow = ask(HttpProbe { max_latency_ms: Some(0), ..http("/") }, fine).await.unwrap_err();
+        assert!(slow.starts_with("slow: answered after"), "{slow}");
+        let bad = answers("HTTP/1.1 503 Away\r\nContent-Length: 0\r\n\r\n").await;
+        assert_eq!(ask(http("/"), bad).await, Err("answered 503".into()));
+        assert_eq!(ask(HttpProbe { status: vec![(503, 503)], ..http("/") }, bad).await, Ok(()));
+        let hangs = answers("").await;
+        assert_eq!(ask(http("/"), hangs).await, Err("no answer within 0.3 s".into()));
+        let header = |text: &str| HttpProbe { headers: vec![("content-length".into(), text.into())], ..http("/") };
+        assert_eq!(ask(header("2"), fine).await, Ok(()));
+        assert_eq!(ask(header("9"), fine).await, Err("its header content-length is \"2\", without \"9\"".into()));
+        let other = HttpProbe { headers: vec![("x-ready".into(), String::new())], ..http("/") };
+        assert_eq!(ask(other, fine).await, Err("its answer has no header x-ready".into()));
+        let nonsense = answers("SSH-2.0\r\n").await;
+        let broke = ask(http("/"), nonsense).await.unwrap_err();
+        assert!(broke.starts_with("the connection broke"), "{broke}");
+    }
+
+    #[tokio::test]
+    async fn tunnels() {
+        let told = async |text| Check::of_tunnel(format!("127.0.0.1:{}", answers(text).await)).run(Duration::from_secs(5)).await;
+        let up =
+            told("HTTP/1.1 200 OK\r\nContent-Length: 48\r\n\r\n{\"readyConnections\":4,\"hostname\":\"a.example.com\"}").await;
+        assert_eq!(up.unwrap().detail.unwrap(), "4 connections to Cloudflare, https://a.example.com");
+        let down = told("HTTP/1.1 503 Away\r\nContent-Length: 22\r\n\r\n{\"readyConnections\":0}").await;
+        assert_eq!(down, Err("has no connection to Cloudflare".into()));
+        let other = told("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
+        assert_eq!(other, Err("it does not tell how many connections it has".into()));
+    }
+
+    #[tokio::test]
+    async fn connections() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let check = Check::new(&Probe::Tcp(None), Some(port)).unwrap();
+        assert_eq!(check.words(), format!("connection to 127.0.0.1:{port}"));
+        assert_eq!(check.brief(), format!("port {port}"));
+        assert!(check.run(Duration::from_secs(5)).await.is_ok());
+        drop(listener);
+        let closed = check.run(Duration::from_secs(5)).await;
+        // Another test may have been given the same number meanwhile.
+        assert!(closed.is_ok() || closed == Err("connection refused".into()), "{closed:?}");
+        assert_eq!(Check::new(&Probe::Tcp(None), None), None);
+        assert_eq!(Check::new(&Probe::Http(http("/")), Some(1)).unwrap().words(), "GET http://127.0.0.1:1/");
+    }
+}
