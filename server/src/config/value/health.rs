@@ -82,17 +82,17 @@ fn probe(kind: &str, value: &Value, warnings: &mut Vec<String>) -> Read<Probe> {
             })
         }
         ("grpc", value) => Probe::Grpc(GrpcProbe { address: Some(tcp(value)?), service: String::new() }),
-        ("command", value) => Probe::Command(something(value)?),
+        ("command", value) => Probe::Command(text::text(value)?),
         ("log", Value::Object(written)) => {
             warnings.extend(strangers(written, &["line", "within"]));
             let line = written.get("line").ok_or("it has no line")?;
-            Probe::Log(LogProbe { text: something(line)?, within_ms: within(written.get("within"))? })
+            Probe::Log(LogProbe { text: text::text(line)?, within_ms: within(written.get("within"))? })
         }
-        ("log", value) => Probe::Log(LogProbe { text: something(value)?, within_ms: WITHIN_MS }),
+        ("log", value) => Probe::Log(LogProbe { text: text::text(value)?, within_ms: WITHIN_MS }),
         (_, Value::Bool(true)) => Probe::Heartbeat(Heartbeat { file: None, within_ms: WITHIN_MS }),
         (_, Value::Object(written)) => {
             warnings.extend(strangers(written, &["file", "within"]));
-            let file = written.get("file").map(something).transpose()?;
+            let file = written.get("file").map(text::text).transpose()?;
             Probe::Heartbeat(Heartbeat { file, within_ms: within(written.get("within"))? })
         }
         (_, value) => Probe::Heartbeat(Heartbeat { file: None, within_ms: positive(value)? }),
@@ -105,13 +105,6 @@ fn strangers(written: &Map<String, Value>, known: &[&'static str]) -> Vec<String
 
 fn within(value: Option<&Value>) -> Read<u64> {
     value.map_or(Ok(WITHIN_MS), |value| positive(value).map_err(|why| format!("within: {why}")))
-}
-
-fn something(value: &Value) -> Read<String> {
-    match text::text(value)? {
-        text if text.trim().is_empty() => Err("is empty".into()),
-        text => Ok(text),
-    }
 }
 
 fn unknown(key: &str, known: &[&'static str]) -> String {
@@ -254,7 +247,7 @@ mod tests {
             (json!({"tcp": "0"}), "a port"),
             (json!({"interval": 0}), "interval"),
             (json!({"retries": 0}), "retries"),
-            (json!({"command": " "}), "command: is empty"),
+            (json!({"command": " "}), "command: "),
             (json!({"log": {"within": "1m"}}), "it has no line"),
             (json!({"http": {"path": "/", "headers": {"a b": "c"}}}), "no name of a header"),
             (json!({"on_failure": "pray"}), "restart"),

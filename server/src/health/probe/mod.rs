@@ -215,7 +215,7 @@ mod tests {
     async fn tunnels() {
         let told = async |text| Check::of_tunnel(format!("127.0.0.1:{}", answers(text).await)).run(Duration::from_secs(5)).await;
         let up =
-            told("HTTP/1.1 200 OK\r\nContent-Length: 48\r\n\r\n{\"readyConnections\":4,\"hostname\":\"a.example.com\"}").await;
+            told("HTTP/1.1 200 OK\r\nContent-Length: 49\r\n\r\n{\"readyConnections\":4,\"hostname\":\"a.example.com\"}").await;
         assert_eq!(up.unwrap().detail.unwrap(), "4 connections to Cloudflare, https://a.example.com");
         let down = told("HTTP/1.1 503 Away\r\nContent-Length: 22\r\n\r\n{\"readyConnections\":0}").await;
         assert_eq!(down, Err("has no connection to Cloudflare".into()));

@@ -3,6 +3,7 @@
 mod adoption;
 mod chaos;
 mod conditions;
+mod life;
 mod policy;
 mod probes;
 mod ready;
