@@ -276,6 +276,7 @@ pub fn news(events: &[Event]) -> Vec<&Event> {
         | EventKind::Changed
         | EventKind::Unhealthy
         | EventKind::Healthy
+        | EventKind::Exception
         | EventKind::Node => true,
         // That a restart was asked for is said by the end of the run before it.
         EventKind::Start => event.actor.is_some() && before(*at, event).is_none_or(|older| older.kind != EventKind::Exit),
@@ -290,6 +291,7 @@ pub fn tone(event: &Event) -> Tone {
     match event.kind {
         EventKind::SpawnFailed | EventKind::Errored | EventKind::Unkillable | EventKind::Unhealthy => Tone::Bad,
         EventKind::Exit if event.message.starts_with("went down") => Tone::Bad,
+        EventKind::Exception => Tone::Warn,
         _ if is_failure(event) => Tone::Warn,
         _ => Tone::Quiet,
     }

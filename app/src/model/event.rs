@@ -39,6 +39,8 @@ pub enum EventKind {
     Unhealthy,
     /// It is healthy again.
     Healthy,
+    /// It threw an exception that nobody caught, and goes on; has the stack in its last lines.
+    Exception,
     /// Something about the node itself: its start, its history, its config.
     Node,
 }
@@ -63,6 +65,7 @@ impl EventKind {
             Self::Unkillable => "unkillable",
             Self::Unhealthy => "unhealthy",
             Self::Healthy => "healthy",
+            Self::Exception => "exception",
             Self::Node => "node",
         }
     }
@@ -74,7 +77,7 @@ impl EventKind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Added,
         Self::Changed,
         Self::Deleted,
@@ -90,6 +93,7 @@ impl EventKind {
         Self::Unkillable,
         Self::Unhealthy,
         Self::Healthy,
+        Self::Exception,
         Self::Node,
     ];
 }

@@ -220,6 +220,8 @@ pub struct AppSpec {
     pub limits: TreeLimits,
     /// How it is found out whether it is healthy.
     pub health: Health,
+    /// Does it load the probe that tells of its inside, if it is run by Node?
+    pub node_probe: bool,
     /// Where `qd` listens for it.
     #[cfg_attr(feature = "ssr", schema(value_type = Vec<String>))]
     pub listen: Vec<ListenAddress>,
@@ -281,6 +283,7 @@ impl Default for AppSpec {
             no_new_privs: false,
             limits: TreeLimits::default(),
             health: Health::Automatic,
+            node_probe: true,
             listen: Vec::new(),
             depends_on: Vec::new(),
             other: BTreeMap::new(),

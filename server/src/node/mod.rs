@@ -1,5 +1,6 @@
 //! This host as a [`Control`]: engine, health, history and logs together.
 
+mod exceptions;
 mod prober;
 mod ticker;
 mod upgrade;
@@ -19,6 +20,7 @@ use crate::engine::{Board, Engine};
 use crate::history::{History, State};
 use crate::logs::Logs;
 
+pub use exceptions::tell_exceptions;
 pub use prober::Prober;
 pub use ticker::{Ticker, no_document};
 pub use upgrade::TAKEOVER;
