@@ -27,6 +27,7 @@ pub(crate) fn instance(state: State) -> Instance {
         cpu_percent: 0.0,
         memory_bytes: 0,
         port: None,
+        inside: None,
         last_exit: None,
     }
 }
@@ -91,6 +92,7 @@ pub(crate) fn component(app: &App, memory_mb: Option<f32>) -> Component {
         cpu_percent: memory_mb.map(|_| 1.0),
         memory_rss_mb: memory_mb,
         memory_heap_mb: None,
+        event_loop_lag_ms: None,
         uptime_seconds: None,
         restart_count: 0,
         start_time: None,

@@ -280,6 +280,7 @@ pub fn news(events: &[Event]) -> Vec<&Event> {
         | EventKind::Healthy
         | EventKind::Warning
         | EventKind::Cleared
+        | EventKind::Exception
         | EventKind::Node => true,
         // That a restart was asked for is said by the end of the run before it.
         EventKind::Start => event.actor.is_some() && before(*at, event).is_none_or(|older| older.kind != EventKind::Exit),
@@ -294,7 +295,7 @@ pub fn tone(event: &Event) -> Tone {
     match event.kind {
         EventKind::SpawnFailed | EventKind::Errored | EventKind::Unkillable | EventKind::Unhealthy => Tone::Bad,
         EventKind::Exit if event.message.starts_with("went down") => Tone::Bad,
-        EventKind::Warning => Tone::Warn,
+        EventKind::Warning | EventKind::Exception => Tone::Warn,
         _ if is_failure(event) => Tone::Warn,
         _ => Tone::Quiet,
     }

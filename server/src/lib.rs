@@ -11,6 +11,7 @@ pub mod engine;
 pub mod fuzz;
 pub mod health;
 pub mod history;
+pub mod inside;
 pub mod logs;
 pub mod node;
 pub mod process;

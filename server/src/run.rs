@@ -23,8 +23,9 @@ use crate::control::{Actor, Intake};
 use crate::engine::{Board, Engine, Journal, Options, Store};
 use crate::health::Sampler;
 use crate::history::{self, History, Notify, State};
+use crate::inside::Inside;
 use crate::logs::{self, Logs};
-use crate::node::{End, Healer, LocalNode, Prober, Ticker, Trouble, no_document};
+use crate::node::{End, Healer, LocalNode, Prober, Ticker, Trouble, no_document, tell_exceptions};
 use crate::process;
 use crate::web;
 
@@ -247,7 +248,10 @@ impl Running {
             sample_every_ms: u64::try_from(settings.sample_every.as_millis()).unwrap_or(2000),
         };
         let board = Arc::new(Board::new(node, journal, told, last_id, no_document(&hostname), sink));
+        let (inside, caught) = Inside::start(&place.run, &place.id()?)
+            .map_err(|error| failed("the thread that hears Node apps cannot be started", &error))?;
         let engine = Engine::start(Options {
+            inside: inside.clone(),
             run: place.run.clone(),
             home_id: place.id()?,
             board: board.clone(),
@@ -258,11 +262,13 @@ impl Running {
         .map_err(|error| failed("the engine cannot be started", &error))?;
         notices.deliver_to(engine.clone());
         let healer = Arc::new(Healer::new(engine.clone()));
+        tokio::spawn(tell_exceptions(board.clone(), caught));
         let ticker = Ticker {
             board: board.clone(),
             engine: engine.clone(),
             history: history.clone(),
             logs: logs.clone(),
+            inside: inside.clone(),
             sampler: Sampler::new(home),
             trouble: Trouble::new(board.clone(), engine.clone(), logs.clone(), healer.clone()),
             every: settings.sample_every,

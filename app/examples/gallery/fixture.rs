@@ -50,6 +50,7 @@ fn instance(pm_id: u32, up_ms: i64, cpu: f32, memory: u64, port: Option<u16>, re
         cpu_percent: cpu,
         memory_bytes: memory << 20,
         port,
+        inside: None,
         last_exit: None,
     }
 }
@@ -100,6 +101,7 @@ fn apps() -> Vec<App> {
         })
     };
     let unsteady = Instance {
+        inside: None,
         last_exit: exit(
             41_000,
             &["TypeError: Cannot read properties of undefined (reading 'id')", "uncaught TypeError in emit()"],
@@ -113,6 +115,7 @@ fn apps() -> Vec<App> {
         pid: None,
         started_at: None,
         retry_at: Some(NOW + 23_400),
+        inside: None,
         last_exit: exit(3 * MINUTE, &["tunnel token file not found"]),
         cpu_percent: 0.0,
         memory_bytes: 0,
@@ -150,6 +153,7 @@ fn component(app: &App) -> Component {
         cpu_percent: live.then_some(one.cpu_percent),
         memory_rss_mb: live.then_some((one.memory_bytes >> 20) as f32),
         memory_heap_mb: None,
+        event_loop_lag_ms: None,
         uptime_seconds: one.started_at.map(|at| NOW.since(at) as f64 / 1000.0),
         restart_count: one.restarts,
         start_time: one.started_at,

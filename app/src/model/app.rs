@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cause, Dependency, ExecMode, Finding, ProbeReport, Time};
+use super::{Cause, Dependency, ExecMode, Finding, InsideFigures, ProbeReport, Time};
 
 /// Where an instance is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -107,6 +107,9 @@ pub struct Instance {
     pub memory_bytes: u64,
     /// The TCP port that the tree really listens on; the lowest if there are more.
     pub port: Option<u16>,
+    /// What it tells of its inside, where it is run by Node and has a probe in it.
+    #[serde(default)]
+    pub inside: Option<InsideFigures>,
     /// How the last process ended.
     pub last_exit: Option<Exit>,
 }

@@ -43,6 +43,8 @@ pub enum EventKind {
     Warning,
     /// It is over.
     Cleared,
+    /// It threw an exception that nobody caught, and goes on; has the stack in its last lines.
+    Exception,
     /// Something about the node itself: its start, its history, its config.
     Node,
 }
@@ -69,6 +71,7 @@ impl EventKind {
             Self::Healthy => "healthy",
             Self::Warning => "warning",
             Self::Cleared => "cleared",
+            Self::Exception => "exception",
             Self::Node => "node",
         }
     }
@@ -80,7 +83,7 @@ impl EventKind {
     }
 
     /// Every kind.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Added,
         Self::Changed,
         Self::Deleted,
@@ -98,6 +101,7 @@ impl EventKind {
         Self::Healthy,
         Self::Warning,
         Self::Cleared,
+        Self::Exception,
         Self::Node,
     ];
 }

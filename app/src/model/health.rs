@@ -55,6 +55,9 @@ pub struct Component {
     pub memory_rss_mb: Option<f32>,
     /// Used heap in MiB, where a probe in the app tells it.
     pub memory_heap_mb: Option<f32>,
+    /// How long its event loop makes wait what comes to it, where a probe in the app tells it; of several instances the worst.
+    #[serde(default)]
+    pub event_loop_lag_ms: Option<super::EventLoopLag>,
     /// Seconds since the start of the process; null when down.
     pub uptime_seconds: Option<f64>,
     /// Restarts of all instances.

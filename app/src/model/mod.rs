@@ -7,6 +7,7 @@ mod event;
 mod finding;
 mod health;
 mod history;
+mod inside;
 mod listen;
 mod log;
 mod overview;
@@ -28,6 +29,7 @@ pub use health::{
     UptimeFigures,
 };
 pub use history::{AppMetrics, EventList, MetricPoint, Range, SnapshotList};
+pub use inside::{EventLoopLag, InsideFigures, ProfileKind};
 pub use listen::ListenAddress;
 pub use log::{LogLine, LogPage, LogStream};
 pub use overview::{DayCell, HostTrend, Node, Overview, Trend};

@@ -223,6 +223,8 @@ pub struct AppSpec {
     /// What counts as trouble beyond that.
     #[serde(default)]
     pub signs: Signs,
+    /// Does it load the probe that tells of its inside, if it is run by Node?
+    pub node_probe: bool,
     /// Where `qd` listens for it.
     #[cfg_attr(feature = "ssr", schema(value_type = Vec<String>))]
     pub listen: Vec<ListenAddress>,
@@ -285,6 +287,7 @@ impl Default for AppSpec {
             limits: TreeLimits::default(),
             health: Health::Automatic,
             signs: Signs::default(),
+            node_probe: true,
             listen: Vec::new(),
             depends_on: Vec::new(),
             other: BTreeMap::new(),

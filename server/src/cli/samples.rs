@@ -45,6 +45,7 @@ pub(super) fn app(name: &str, pm_id: u32) -> App {
             cpu_percent: 3.24,
             memory_bytes: 72 << 20,
             port: Some(3000),
+            inside: None,
             last_exit: None,
         }],
     }
@@ -68,6 +69,7 @@ pub(super) fn errored(name: &str, pm_id: u32) -> App {
         cpu_percent: 0.0,
         memory_bytes: 0,
         port: None,
+        inside: None,
         last_exit: Some(Exit {
             time: NOW - 180_000,
             exit_code: Some(1),

@@ -290,6 +290,9 @@ fn read_rest(entry: &mut Entry, spec: &mut AppSpec) {
     for key in keys::KEPT {
         spec.other.extend(entry.read(key, |value| Ok(value.clone())).map(|value| ((*key).to_owned(), value)));
     }
+    // PM2's word for the same.
+    let pmx = spec.other.get("pmx") != Some(&Value::Bool(false));
+    spec.node_probe = entry.read("node_probe", value::switch).unwrap_or(pmx);
 }
 
 fn rotation(entry: &mut Entry, default: Rotation) -> Rotation {

@@ -58,6 +58,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("max_size", &[]),
     ("nice", &[]),
     ("no_new_privs", &[]),
+    ("node_probe", &[]),
     ("retain", &[]),
     ("rotate_every", &[]),
     ("stop_signal", &[]),

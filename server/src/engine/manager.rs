@@ -20,6 +20,7 @@ use super::store::Store;
 use super::terms::{Input, Why};
 use super::{dependencies, schedule, view, watch, words};
 use crate::control::{Actor as Asker, Done, Refusal};
+use crate::inside::Inside;
 use crate::logs::Logs;
 use crate::process::{self, Notices};
 
@@ -33,6 +34,8 @@ pub struct Options {
     pub board: Arc<Board>,
     /// Where output goes.
     pub logs: Logs,
+    /// What apps tell of their insides.
+    pub inside: Inside,
     /// What is remembered.
     pub store: Arc<dyn Store>,
     /// Where the hierarchy of cgroups is, if not where it usually is. There are none where nothing is.
@@ -90,7 +93,8 @@ impl Engine {
         std::fs::write(&worker, WORKER)?;
         let boot_id = process::boot_id().unwrap_or_default();
         let shared = Shared::new(options.board, options.logs, boot_id, options.home_id, identities, notify_address, worker)?
-            .with_cgroups(options.cgroups.as_deref());
+            .with_cgroups(options.cgroups.as_deref())
+            .with_inside(options.inside);
         let inner = Inner {
             runtime: runtime.handle().clone(),
             shared: Arc::new(shared),

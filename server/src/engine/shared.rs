@@ -15,6 +15,7 @@ use super::primary::Primary;
 use super::sockets::Sockets;
 use super::starts::Starts;
 use super::terms::Mono;
+use crate::inside::Inside;
 use crate::logs::Logs;
 use crate::process::{Cgroup, Cgroups, MarkerCache, Reaper, Starter, Tree};
 
@@ -27,6 +28,8 @@ pub(super) struct Shared {
     pub(super) boot_id: String,
     /// The value of `NOTIFY_SOCKET`, where somebody listens there.
     pub(super) notify_address: Option<String>,
+    /// What apps tell of their insides, where they may.
+    pub(super) inside: Option<Inside>,
     /// The file that each worker of a cluster loads.
     pub(super) worker: PathBuf,
     /// Where trees are born, or why there are no cgroups.
@@ -61,6 +64,7 @@ impl Shared {
         let reaper = Reaper::default();
         Ok(Self {
             cgroups: Err("they were not looked for".into()),
+            inside: None,
             worker,
             notify_address,
             board,
@@ -84,6 +88,11 @@ impl Shared {
         let known = self.identities();
         let earlier = known.iter().filter_map(|(_, one)| Some(one.cgroup.as_ref()?.parent()?.to_owned()));
         self.cgroups = Cgroups::find(hierarchy, &self.home_id).map(|cgroups| cgroups.and_earlier(earlier));
+        self
+    }
+
+    pub(super) fn with_inside(mut self, inside: Inside) -> Self {
+        self.inside = Some(inside);
         self
     }
 

@@ -86,6 +86,7 @@ pub(super) fn new_instance(pm_id: u32, index: u32, restarts: u32, now: Time) -> 
         cpu_percent: 0.0,
         memory_bytes: 0,
         port: None,
+        inside: None,
         last_exit: None,
     }
 }

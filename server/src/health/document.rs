@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use app::model::{App, Component, ComponentStatus, HealthDocument, Instance, State, Time, UptimeFigures};
+use app::model::{App, Component, ComponentStatus, EventLoopLag, HealthDocument, Instance, State, Time, UptimeFigures};
 
 use super::host::{HostFigures, round};
 use super::judge::judge;
@@ -47,7 +47,8 @@ fn component(app: &App, now: Time) -> Component {
         pm2_id: app.instances.first().map(|one| one.pm_id),
         cpu_percent: first.map(|_| round(live.iter().map(|one| one.cpu_percent).sum())),
         memory_rss_mb: first.map(|_| round(mib(live.iter().fold(0, |sum, one| one.memory_bytes.saturating_add(sum))))),
-        memory_heap_mb: None,
+        memory_heap_mb: heap_bytes(&live).map(|bytes| round(mib(bytes))),
+        event_loop_lag_ms: lag(&live),
         uptime_seconds: start_time.map(|start| seconds(start, now)),
         restart_count: app.instances.iter().fold(0, |sum, one| one.restarts.saturating_add(sum)),
         start_time,
@@ -63,6 +64,20 @@ fn component(app: &App, now: Time) -> Component {
         instances_live: count(live.len()),
         instances_total: count(app.instances.len()),
     }
+}
+
+/// Of all that tell it; none where nobody does.
+fn heap_bytes(live: &[&Instance]) -> Option<u64> {
+    let told = live.iter().filter_map(|one| Some(one.inside.as_ref()?.heap_used_bytes));
+    told.reduce(u64::saturating_add)
+}
+
+fn lag(live: &[&Instance]) -> Option<EventLoopLag> {
+    let worst = live
+        .iter()
+        .filter_map(|one| one.inside.as_ref())
+        .max_by(|a, b| a.event_loop_lag_p99_ms.total_cmp(&b.event_loop_lag_p99_ms))?;
+    Some(EventLoopLag { p50: worst.event_loop_lag_p50_ms, p99: worst.event_loop_lag_p99_ms })
 }
 
 /// PM2's `online`. One that starts or stops has a process, but nobody may count on it.

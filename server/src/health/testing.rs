@@ -22,6 +22,7 @@ pub(super) fn instance(pm_id: u32, state: State) -> Instance {
         cpu_percent: 3.2,
         memory_bytes: 72 << 20,
         port: has_process.then_some(8080),
+        inside: None,
         last_exit: None,
     }
 }

@@ -1,6 +1,7 @@
 //! This host as a [`Control`]: engine, health, history and logs together.
 
 mod ask;
+mod exceptions;
 mod healer;
 mod prober;
 mod ticker;
@@ -22,6 +23,7 @@ use crate::engine::{Board, Engine};
 use crate::history::{History, State};
 use crate::logs::Logs;
 
+pub use exceptions::tell_exceptions;
 pub use healer::Healer;
 pub use prober::Prober;
 pub use ticker::{Ticker, no_document};

@@ -9,6 +9,7 @@ use app::model::{HealthDocument, HealthStatus, Instance};
 use crate::engine::{Board, Engine};
 use crate::health::{HostFigures, InstanceSample, Sample, Sampler, Watched, document};
 use crate::history::{AppSample, History, HostSample, Tick};
+use crate::inside::Inside;
 use crate::logs::Logs;
 use crate::process;
 
@@ -27,6 +28,8 @@ pub struct Ticker {
     pub history: History,
     /// Whose size is told.
     pub logs: Logs,
+    /// What apps tell of their insides.
+    pub inside: Inside,
     /// What measures.
     pub sampler: Sampler,
     /// What finds trouble in it.
@@ -76,6 +79,7 @@ impl Ticker {
             let measured = sample.instances.get(&one.pm_id).filter(|_| one.pid.is_some()).copied();
             let InstanceSample { cpu_percent, memory_bytes, port, .. } = measured.unwrap_or_default();
             (one.cpu_percent, one.memory_bytes, one.port) = (cpu_percent, memory_bytes, port);
+            one.inside = one.pid.and_then(|pid| self.inside.figures(pid));
         });
         for (pm_id, one) in &sample.instances {
             self.engine.note_memory(*pm_id, one.memory_bytes);

@@ -84,7 +84,8 @@ impl Trouble {
             let mut found = flapping(seen, one, spec, now);
             if let Some(measured) = sample.instances.get(&one.pm_id).filter(|_| one.state == State::Online) {
                 let silent_ms = spec.signs.silence.and_then(|_| silent_ms(&self.logs, spec, one));
-                let reading = reading(measured, silent_ms);
+                let lag_ms = one.inside.as_ref().map(|inside| inside.event_loop_lag_p99_ms);
+                let reading = reading(measured, lag_ms, silent_ms);
                 found.extend(seen.watch.note(&reading, Room { limit, free }, &spec.signs, now));
             }
             if app.instances.len() > 1 {
@@ -174,13 +175,13 @@ fn finding(lasting: &Lasting) -> Finding {
     Finding { sign: lasting.found.sign, message: lasting.found.message.clone(), since: lasting.since, expected_at }
 }
 
-fn reading(measured: &InstanceSample, silent_ms: Option<u64>) -> Reading {
+fn reading(measured: &InstanceSample, lag_ms: Option<f32>, silent_ms: Option<u64>) -> Reading {
     Reading {
         cpu_percent: measured.cpu_percent,
         memory_bytes: measured.memory_bytes,
         files: measured.files,
         zombies: measured.zombies,
-        lag_ms: None,
+        lag_ms,
         silent_ms,
     }
 }

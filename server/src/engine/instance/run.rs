@@ -10,6 +10,7 @@ use super::{Actor, Birth, Running, inherit};
 use crate::config::interpreter;
 use crate::engine::heartbeat;
 use crate::engine::terms::{Effect, Ended, Input};
+use crate::inside::Exception;
 use crate::process::{self, Child, Conditions, Launch, RawExit, SpawnError};
 
 /// How long the last lines of an ended process may hold up its restart.
@@ -34,6 +35,9 @@ impl Actor {
         let conditions = Conditions::of(&spec)?;
         let outputs = self.shared.logs.attach(&spec, self.index).map_err(|error| SpawnError::Logs(error.to_string()))?;
         let mut env = process::environment(&spec, self.pm_id, self.index, &self.marker);
+        if let Some(inside) = &self.shared.inside {
+            inside.enter(&spec, &mut env);
+        }
         let mut more = self.listen(&spec)?;
         let listens = !more.is_empty();
         if listens {
@@ -129,10 +133,10 @@ impl Actor {
             RawExit::Signal(number) => Ended::Signal(number),
             RawExit::Unknown => Ended::Unknown,
         };
-        let lines = if matches!(self.machine.state(), State::Online | State::Starting) {
-            self.last_lines(&running.spec.clone()).await
+        let (mut lines, exception) = if matches!(self.machine.state(), State::Online | State::Starting) {
+            (self.last_lines(&running.spec.clone()).await, self.last_word(pid, &ended).await)
         } else {
-            Vec::new()
+            (Vec::new(), None)
         };
         (self.running, self.channel) = (None, None);
         self.cell.primary.forget(&self.marker);
@@ -149,11 +153,20 @@ impl Actor {
         let mut effects = self.machine.apply(Input::Exited { ended, leftovers }, now);
         // The exit comes first, and carries the lines.
         if let Some(at) = effects.iter().position(|effect| matches!(effect, Effect::Tell(tale) if tale.ended.is_some()))
-            && let Effect::Tell(tale) = effects.remove(at)
+            && let Effect::Tell(mut tale) = effects.remove(at)
         {
+            if let Some(exception) = exception {
+                exception.explain(&mut tale.message, &mut lines);
+            }
             self.tell(tale, lines);
         }
         self.carry_out(effects);
+    }
+
+    /// What it died of, where it could still say so.
+    async fn last_word(&self, pid: u32, ended: &Ended) -> Option<Exception> {
+        let inside = self.shared.inside.as_ref().filter(|_| matches!(ended, Ended::Code(code) if *code != 0))?;
+        inside.last_word(pid).await
     }
 
     pub(super) async fn last_lines(&self, spec: &Arc<AppSpec>) -> Vec<String> {

@@ -28,6 +28,7 @@ pub(crate) fn instance() -> Instance {
         cpu_percent: 1.5,
         memory_bytes: 64 << 20,
         port: Some(7777),
+        inside: None,
         last_exit: None,
     }
 }
@@ -72,6 +73,7 @@ pub(crate) fn component() -> Component {
         cpu_percent: Some(1.5),
         memory_rss_mb: Some(64.0),
         memory_heap_mb: None,
+        event_loop_lag_ms: None,
         uptime_seconds: Some(5.0),
         restart_count: 2,
         start_time: Some(NOW - 5000),

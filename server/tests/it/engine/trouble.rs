@@ -64,6 +64,17 @@ fn one_that_leaks_is_told_with_the_hour_of_its_end() {
 }
 
 #[test]
+fn one_whose_event_loop_is_late() {
+    let script = "setInterval(() => { const end = Date.now() + 700; while (Date.now() < end); }, 1000);";
+    let health = json!({"lag": {"above": "400ms", "for": "1s"}, "cpu": false});
+    let daemon = serve(script, &json!({"script": "app.js", "health": health}), 1);
+    let message = sign(&daemon, "lag");
+    assert!(message.starts_with("its event loop is ") && message.contains(" ms late (99th percentile)"), "{message}");
+    let one = daemon.get("/api/health/system")["components"]["a"].clone();
+    assert!(one["event_loop_lag_ms"]["p99"].as_f64() > Some(400.0) && one["memory_heap_mb"].as_f64() > Some(0.0), "{one}");
+}
+
+#[test]
 fn somebody_else_has_its_port() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();

@@ -1,0 +1,59 @@
+//! What a Node process tells of what goes on inside it.
+
+use serde::{Deserialize, Serialize};
+
+use super::Time;
+
+/// What a Node process last said of itself. All but the heap and the handles is about the 5 s or so before that.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct InsideFigures {
+    /// When it said so.
+    pub time: Time,
+    /// Used heap in bytes (`used_heap_size` of V8).
+    pub heap_used_bytes: u64,
+    /// Heap that V8 has from the system, in bytes.
+    pub heap_total_bytes: u64,
+    /// How long the event loop made wait what came to it, in ms: half of all moments at most so long.
+    pub event_loop_lag_p50_ms: f32,
+    /// The same for 99 of 100 moments. It grows while the process does not answer.
+    pub event_loop_lag_p99_ms: f32,
+    /// How long it stood still for the collection of garbage, in ms.
+    pub gc_total_ms: f32,
+    /// The longest of these pauses in ms.
+    pub gc_max_ms: f32,
+    /// How many things keep it alive: sockets, timers, requests (`process.getActiveResourcesInfo`).
+    pub handles: u32,
+}
+
+/// What is wanted of a Node process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ProfileKind {
+    /// What is on its heap. It stands still meanwhile, and needs more memory.
+    Heap,
+    /// What it does with the CPU, for a while.
+    Cpu,
+}
+
+impl ProfileKind {
+    /// How the name of its file ends: what Chrome DevTools knows it by.
+    #[must_use]
+    pub const fn ending(self) -> &'static str {
+        match self {
+            Self::Heap => "heapsnapshot",
+            Self::Cpu => "cpuprofile",
+        }
+    }
+}
+
+/// How long an event loop makes wait what comes to it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct EventLoopLag {
+    /// Half of all moments at most so long, in ms.
+    pub p50: f32,
+    /// 99 of 100 moments at most so long, in ms.
+    pub p99: f32,
+}

@@ -1,0 +1,136 @@
+//! Where the probe and its socket lie, and how an app is told.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use app::model::{AppSpec, EnvBlock, Interpreter};
+
+use crate::config::interpreter;
+
+const PROBE: &str = include_str!("../../node/probe.cjs");
+
+/// Options of Node that take from an app the right to read the probe, or let it run where it must not.
+const FORBIDS: [&str; 4] = ["--permission", "--experimental-permission", "--experimental-policy", "--build-snapshot"];
+
+/// Where it is.
+#[derive(Debug)]
+pub(super) struct Place {
+    probe: PathBuf,
+    socket: PathBuf,
+    /// Do other users reach it?
+    public: bool,
+}
+
+impl Place {
+    /// Lays it out, and listens. The home is closed to other users; root alone starts apps of others, and may put it where they
+    /// reach it.
+    pub(super) fn make(run: &Path, home_id: &str) -> io::Result<(Self, UnixListener)> {
+        if rustix::process::geteuid().is_root() {
+            let shared = Path::new("/run/quarterdeck").join(home_id);
+            let made = opened(Path::new("/run/quarterdeck")).and_then(|()| opened(&shared));
+            if let Ok(done) = made.and_then(|()| Self::fill(&shared, true)) {
+                return Ok(done);
+            }
+        }
+        Self::fill(run, false)
+    }
+
+    pub(super) fn fill(folder: &Path, public: bool) -> io::Result<(Self, UnixListener)> {
+        let place = Self { probe: folder.join("probe.cjs"), socket: folder.join("probe.sock"), public };
+        // Threads of apps read it at any time, so that it is never there in part.
+        let new = folder.join("probe.cjs.new");
+        fs::write(&new, PROBE)?;
+        fs::set_permissions(&new, Permissions::from_mode(0o644))?;
+        fs::rename(&new, &place.probe)?;
+        match fs::remove_file(&place.socket) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&place.socket)?;
+        fs::set_permissions(&place.socket, Permissions::from_mode(if public { 0o666 } else { 0o600 }))?;
+        listener.set_nonblocking(true)?;
+        Ok((place, listener))
+    }
+
+    pub(super) fn enter(&self, spec: &AppSpec, env: &mut EnvBlock) {
+        let options = env.get("NODE_OPTIONS").map(String::as_str).unwrap_or_default();
+        let is_forbidden = |option: &str| FORBIDS.iter().any(|forbids| option.starts_with(forbids));
+        let is_other_user = spec.uid.is_some() || spec.gid.is_some();
+        let is_bun = match &spec.interpreter {
+            Interpreter::Program(program) => program.ends_with("bun"),
+            _ => interpreter::by_ending(&spec.script) == Some("bun"),
+        };
+        let is_wanted = spec.node_probe
+            && !spec.shell
+            && !is_bun
+            && interpreter::is_node(&spec.interpreter, &spec.script)
+            && (self.public || !is_other_user)
+            && !spec.interpreter_args.iter().map(String::as_str).chain(options.split_whitespace()).any(is_forbidden);
+        // What it is told to load has to be there, or it does not start at all.
+        let (Some(probe), Some(socket)) = (self.probe.to_str(), self.socket.to_str()) else { return };
+        if is_wanted && self.probe.is_file() {
+            let load = format!("--require {} {options}", quoted(probe));
+            env.insert("NODE_OPTIONS".into(), load.trim_end().to_owned());
+            env.insert("QD_PROBE".into(), socket.to_owned());
+        }
+    }
+}
+
+/// Makes a folder that all may enter, whatever our umask takes away.
+fn opened(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::set_permissions(folder, Permissions::from_mode(0o755))
+}
+
+/// As NODE_OPTIONS wants it (`ParseNodeOptionsEnvVar` in Node's `src/node.cc`). Before Node 12 nothing could be quoted.
+fn quoted(path: &str) -> String {
+    if path.contains([' ', '"', '\\']) {
+        format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        path.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_loads_it_and_how() {
+        let folder = tempfile::tempdir().unwrap();
+        let (place, _listener) = Place::fill(folder.path(), false).unwrap();
+        let probe = place.probe.to_str().unwrap();
+        let loaded = |change: &dyn Fn(&mut AppSpec), options: Option<&str>| {
+            let mut spec = AppSpec { script: "app.js".into(), ..AppSpec::default() };
+            change(&mut spec);
+            let mut env: EnvBlock = options.map(|options| ("NODE_OPTIONS".into(), options.into())).into_iter().collect();
+            place.enter(&spec, &mut env);
+            env.remove("QD_PROBE").and_then(|_| env.remove("NODE_OPTIONS"))
+        };
+        assert_eq!(loaded(&|_| {}, None), Some(format!("--require {probe}")));
+        assert_eq!(loaded(&|_| {}, Some("--inspect")), Some(format!("--require {probe} --inspect")));
+        let refused: [&dyn Fn(&mut AppSpec); 6] = [
+            &|spec| spec.node_probe = false,
+            &|spec| spec.script = "app.py".into(),
+            &|spec| spec.script = "app.ts".into(),
+            &|spec| spec.uid = Some("nobody".into()),
+            &|spec| spec.shell = true,
+            &|spec| spec.interpreter_args = vec!["--permission".into()],
+        ];
+        for (at, change) in refused.iter().enumerate() {
+            assert_eq!(loaded(change, None), None, "{at}");
+        }
+        assert_eq!(loaded(&|_| {}, Some("--experimental-permission")), None);
+        std::fs::remove_file(&place.probe).unwrap();
+        assert_eq!(loaded(&|_| {}, None), None, "it is gone");
+    }
+
+    #[test]
+    fn paths_are_quoted_where_they_have_to_be() {
+        assert_eq!(quoted("/a/b.cjs"), "/a/b.cjs");
+        assert_eq!(quoted("/a b/\"\\.cjs"), "\"/a b/\\\"\\\\.cjs\"");
+    }
+}
