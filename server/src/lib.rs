@@ -14,6 +14,7 @@ pub mod history;
 pub mod inside;
 pub mod logs;
 pub mod node;
+pub mod outbound;
 pub mod process;
 pub mod run;
 pub mod web;
