@@ -108,7 +108,7 @@ pub struct Heartbeat {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
 pub struct HttpProbe {
-    /// `http://HOST:PORT/PATH`, or a path, which is asked for on the port that the app listens on.
+    /// `http://HOST:PORT/PATH`, the same with `https`, or a path, which is asked for on the port that the app listens on.
     pub url: String,
     /// Status codes that pass, from and to; by default 200 to 399.
     pub status: Vec<(u16, u16)>,

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::Empty;
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::{Request, Uri, header};
+use hyper::{Request, Response, Uri, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -64,7 +65,7 @@ pub async fn open(uri: &Uri, trust: Trust) -> Result<Connection, String> {
 /// # Errors
 /// Why there is no answer, in words.
 pub async fn get(uri: &Uri, trust: Trust, limit: Duration) -> Result<u16, String> {
-    let asked = timeout(limit, async { ask(uri, open(uri, trust).await?).await }).await;
+    let asked = timeout(limit, async { Ok(ask(uri, open(uri, trust).await?).await?.status().as_u16()) }).await;
     asked.unwrap_or_else(|_| Err(format!("no answer within {} s", limit.as_secs_f32())))
 }
 
@@ -92,7 +93,11 @@ async fn connect(uri: &Uri, tls: Option<&Arc<ClientConfig>>) -> Result<Connectio
     Ok(Box::new(stream.map_err(|error| format!("no TLS connection: {error}"))?))
 }
 
-async fn ask(uri: &Uri, stream: Connection) -> Result<u16, String> {
+/// Asks for the address over this connection.
+///
+/// # Errors
+/// Why there is no answer, in words.
+pub async fn ask(uri: &Uri, stream: Connection) -> Result<Response<Incoming>, String> {
     let broken = |error: hyper::Error| format!("the connection broke: {error}");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
@@ -104,11 +109,12 @@ async fn ask(uri: &Uri, stream: Connection) -> Result<u16, String> {
         .header(header::CONNECTION, "close")
         .body(Empty::<Bytes>::new())
         .map_err(|error| format!("the request cannot be made: {error}"))?;
-    tokio::select! {
-        answer = sender.send_request(request) => answer.map(|answer| answer.status().as_u16()).map_err(broken),
-        // What was answered is heard first.
-        Err(error) = connection => Err(broken(error)),
-    }
+    // It carries the body of the answer too, and ends with it.
+    let connection = tokio::spawn(connection);
+    sender.send_request(request).await.map_err(|error| {
+        connection.abort();
+        broken(error)
+    })
 }
 
 #[cfg(test)]
@@ -142,11 +148,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_certificate_counts_for_its_name_alone() {
-        let server = testing::https("HTTP/1.1 200 OK\r\n\r\n").await;
         let mut roots = RootCertStore::empty();
         roots.add(testing::CERTIFICATE.into()).unwrap();
         let config = trusting(roots).unwrap();
         for (host, is_trusted) in [("localhost", true), ("127.0.0.1", true), ("127.0.0.2", false)] {
+            let address = if host == "localhost" { "127.0.0.1" } else { host };
+            let server = testing::https_at(address, "HTTP/1.1 200 OK\r\n\r\n").await;
             let connected = connect(&uri(format!("https://{host}:{}/", server.port)), Some(&config)).await;
             assert_eq!(connected.is_ok(), is_trusted, "{host}: {:?}", connected.err());
         }

@@ -31,20 +31,24 @@ impl Server {
 
 /// A server of HTTP; one without an answer keeps the connection open.
 pub(crate) async fn http(answer: &'static str) -> Server {
-    serve(answer, None).await
+    serve("127.0.0.1", answer, None).await
 }
 
 /// The same over TLS.
 pub(crate) async fn https(answer: &'static str) -> Server {
+    https_at("127.0.0.1", answer).await
+}
+
+/// The same at another address of this host.
+pub(crate) async fn https_at(address: &str, answer: &'static str) -> Server {
     let config = ServerConfig::builder_with_provider(crypto::ring::default_provider().into());
     let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
     let config = config.with_single_cert(vec![CERTIFICATE.into()], PrivateKeyDer::Pkcs8(KEY.into())).unwrap();
-    serve(answer, Some(Arc::new(config).into())).await
+    serve(address, answer, Some(Arc::new(config).into())).await
 }
 
-async fn serve(answer: &'static str, tls: Option<TlsAcceptor>) -> Server {
-    // All of them, so that the names of a certificate can be tried.
-    let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+async fn serve(address: &str, answer: &'static str, tls: Option<TlsAcceptor>) -> Server {
+    let listener = TcpListener::bind((address, 0)).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (tell, asked) = mpsc::unbounded_channel();
     tokio::spawn(async move {

@@ -161,15 +161,12 @@ fn http(value: &Value, warnings: &mut Vec<String>) -> Read<HttpProbe> {
     Ok(probe)
 }
 
-/// An address that can be asked: `http://` or a path.
+/// An address that can be asked: `http://`, `https://` or a path.
 fn url(value: &Value) -> Read<String> {
     let text = text::text(value)?;
-    if text.starts_with("https://") {
-        return Err("https is not known to probes yet; ask the app itself over http".into());
-    }
     let absolute = if text.starts_with('/') { format!("http://localhost{text}") } else { text.clone() };
     match absolute.parse::<hyper::Uri>() {
-        Ok(uri) if uri.scheme_str() == Some("http") && uri.host().is_some() => Ok(text),
+        Ok(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() => Ok(text),
         _ => wrong(value, "a path such as /health, or an address such as http://127.0.0.1:5000/health"),
     }
 }
@@ -239,7 +236,7 @@ mod tests {
     fn what_is_wrong() {
         for (value, why) in [
             (json!(3), "is not false, a path"),
-            (json!("https://a/b"), "https"),
+            (json!("ftp://a/b"), "a path such as"),
             (json!("health"), "a path such as"),
             (json!({"http": "/", "tcp": 80}), "exclude"),
             (json!({"http": {}}), "neither url nor path"),

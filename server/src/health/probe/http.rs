@@ -1,46 +1,18 @@
-//! A GET request to an app, and what its answer has to be.
+//! What the answer to a GET request has to be.
 
 use std::time::Duration;
 
 use app::model::HttpProbe;
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Limited};
+use hyper::Response;
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper::{Request, Response, Uri, header};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::seconds;
 
 /// What is read of a body.
 const MOST_OF_BODY: usize = 64 << 10;
-
-/// Asks over a connection.
-///
-/// # Errors
-/// Why there is no answer, in words.
-pub(super) async fn get<S>(stream: S, uri: &Uri, address: &str) -> Result<Response<Incoming>, String>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let broken = |error: hyper::Error| format!("the connection broke: {error}");
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    let request = Request::get(uri.path_and_query().map_or("/", |path| path.as_str()))
-        .header(header::HOST, address)
-        .header(header::USER_AGENT, concat!("quarterdeck/", env!("CARGO_PKG_VERSION")))
-        .header(header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| format!("the request cannot be made: {error}"))?;
-    // It carries the body too, and ends with it.
-    let connection = tokio::spawn(connection);
-    let answer = sender.send_request(request).await;
-    answer.map_err(|error| {
-        connection.abort();
-        broken(error)
-    })
-}
 
 /// The beginning of the body.
 ///

@@ -10,6 +10,8 @@ use hyper::Uri;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
+use crate::outbound::{self, Trust};
+
 /// A check that can be made: the probe with everything filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
@@ -50,8 +52,7 @@ impl Check {
             Probe::Http(http) => {
                 let url = if http.url.starts_with('/') { format!("http://{}{}", own()?, http.url) } else { http.url.clone() };
                 let uri: Uri = url.parse().ok()?;
-                let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-                let address = format!("{}:{}", uri.host()?, uri.port_u16().unwrap_or(usual));
+                let address = format!("{}:{}", uri.host()?, outbound::port(&uri));
                 Some(Self { address, question: Question::Http(uri, http.clone()) })
             }
             Probe::Command(_) | Probe::Log(_) | Probe::Heartbeat(_) => None,
@@ -116,7 +117,12 @@ impl Check {
             Question::Nothing => self.connect().await.map(|_| None),
             Question::Grpc(service) => grpc::ask(self.connect().await?, &self.address, service).await.map(|()| None),
             Question::Http(uri, wanted) => {
-                let answer = http::get(self.connect().await?, uri, &self.address).await?;
+                let trust = if wanted.insecure { Trust::Anything } else { Trust::Roots };
+                let stream = outbound::open(uri, trust).await.map_err(|why| match why.contains("certificate") {
+                    true => why + "; if it is its own, set `insecure: true`",
+                    false => why,
+                })?;
+                let answer = outbound::ask(uri, stream).await?;
                 http::judge(answer, wanted, begun).await.map(|()| None)
             }
             Question::Tunnel => self.ask_tunnel().await.map(Some),
@@ -137,8 +143,9 @@ impl Check {
         Ok(format!("{connections} to Cloudflare{address}"))
     }
 
-    async fn get(&self, path: &'static str) -> Result<serde_json::Value, String> {
-        let answer = http::get(self.connect().await?, &Uri::from_static(path), &self.address).await?;
+    async fn get(&self, path: &str) -> Result<serde_json::Value, String> {
+        let uri: Uri = format!("http://{}{path}", self.address).parse().map_err(|error| format!("{error}"))?;
+        let answer = outbound::ask(&uri, Box::new(self.connect().await?)).await?;
         let body = http::body(answer).await?;
         serde_json::from_slice(&body).map_err(|error| format!("its answer to {path} cannot be read: {error}"))
     }
@@ -209,6 +216,16 @@ mod tests {
         let nonsense = answers("SSH-2.0\r\n").await;
         let broke = ask(http("/"), nonsense).await.unwrap_err();
         assert!(broke.starts_with("the connection broke"), "{broke}");
+    }
+
+    #[tokio::test]
+    async fn over_tls() {
+        let server = crate::outbound::testing::https("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nup").await;
+        let own = http(&format!("https://localhost:{}/", server.port));
+        let ask = async |probe| Check::new(&Probe::Http(probe), None).unwrap().run(Duration::from_secs(20)).await;
+        let refused = ask(own.clone()).await.unwrap_err();
+        assert!(refused.ends_with("; if it is its own, set `insecure: true`"), "{refused}");
+        assert!(ask(HttpProbe { insecure: true, body: Some("up".into()), ..own }).await.is_ok());
     }
 
     #[tokio::test]
