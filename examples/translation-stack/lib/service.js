@@ -46,12 +46,15 @@ function serve({ name, variable = "PORT", routes = {} }) {
   const all = {
     "GET /": () => ({ service: name, pid: process.pid, uptime_seconds: (Date.now() - started) / 1000 }),
     "GET /api-health": () => ({ status: "ok", service: name }),
-    ...trouble.routes(),
+    ...trouble.routes(() => server),
     ...routes,
   };
   const server = http.createServer(async (request, response) => {
     const url = new URL(request.url, `http://${HOST}`);
     const route = all[`${request.method} ${url.pathname}`];
+    const { slow, broken } = trouble.state;
+    if (slow > 0) await new Promise((resolve) => setTimeout(resolve, slow));
+    if (broken) return answer(response, 500, { error: "broken on request" });
     if (!route) return answer(response, 404, { error: `no ${request.method} ${url.pathname} here` });
     try {
       answer(response, 200, await route(url.searchParams, await readJson(request)));
@@ -69,6 +72,7 @@ function serve({ name, variable = "PORT", routes = {} }) {
   });
   for (const signal of ["SIGINT", "SIGTERM"]) {
     process.on(signal, () => {
+      if (trouble.state.deaf) return;
       console.log(`${signal}: closing ${name}`);
       process.exit(0);
     });

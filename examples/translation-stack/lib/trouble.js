@@ -2,6 +2,8 @@
 "use strict";
 
 const kept = [];
+/** What is wrong with the answers, and with the hearing: `serve` looks here. */
+const state = { slow: 0, broken: false, deaf: false };
 
 function number(query, key, fallback, most) {
   const value = query.has(key) ? Number(query.get(key)) : fallback;
@@ -82,10 +84,37 @@ function flood(query) {
   return { trouble: "flood", lines };
 }
 
-/** The routes `POST /trouble/…`. */
-function routes() {
-  const all = { crash, exit, hang, leak, spin, flood };
+/** Answers late. */
+function slow(query) {
+  const ms = number(query, "ms", 3000, 600_000);
+  soon(() => (state.slow = ms));
+  return { trouble: "slow", ms };
+}
+
+/** Answers with an error, its health too. */
+function broken() {
+  soon(() => (state.broken = true));
+  return { trouble: "broken" };
+}
+
+/** Hears no signal that asks politely. */
+function deaf() {
+  state.deaf = true;
+  return { trouble: "deaf" };
+}
+
+/** The routes `POST /trouble/…`. `server` gives the HTTP server, which may be closed while the process goes on. */
+function routes(server) {
+  const close = () => {
+    soon(() => {
+      setInterval(() => {}, 1000);
+      server().close();
+      server().closeAllConnections();
+    });
+    return { trouble: "close" };
+  };
+  const all = { crash, exit, hang, leak, spin, flood, slow, broken, deaf, close };
   return Object.fromEntries(Object.entries(all).map(([name, route]) => [`POST /trouble/${name}`, route]));
 }
 
-module.exports = { routes };
+module.exports = { routes, state };

@@ -3,6 +3,7 @@
 mod adoption;
 mod chaos;
 mod conditions;
+mod examples;
 mod life;
 mod policy;
 mod probes;
