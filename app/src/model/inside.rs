@@ -48,6 +48,54 @@ impl ProfileKind {
     }
 }
 
+/// A profile that is to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ProfileOrder {
+    /// Of what.
+    pub kind: ProfileKind,
+    /// Of which instance; the first that runs, if not told.
+    #[serde(default)]
+    pub index: Option<u32>,
+    /// How long the CPU is watched, 1 to 60 s.
+    #[serde(default = "ProfileOrder::usual_seconds")]
+    pub seconds: u32,
+}
+
+impl ProfileOrder {
+    /// How long the CPU is watched if nothing is told.
+    #[must_use]
+    pub const fn usual_seconds() -> u32 {
+        10
+    }
+}
+
+/// A profile that was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ProfileFile {
+    /// Name of the file in the folder `profiles` of the home.
+    pub name: String,
+    /// The app, as far as its name can stand in that of a file.
+    pub app: String,
+    /// The instance.
+    pub index: u32,
+    /// Of what.
+    pub kind: ProfileKind,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// When it was done.
+    pub time: Time,
+}
+
+/// Profiles that were taken, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ProfileList {
+    /// The profiles.
+    pub profiles: Vec<ProfileFile>,
+}
+
 /// How long an event loop makes wait what comes to it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

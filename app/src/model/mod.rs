@@ -29,7 +29,7 @@ pub use health::{
     UptimeFigures,
 };
 pub use history::{AppMetrics, EventList, MetricPoint, Range, SnapshotList};
-pub use inside::{EventLoopLag, InsideFigures, ProfileKind};
+pub use inside::{EventLoopLag, InsideFigures, ProfileFile, ProfileKind, ProfileList, ProfileOrder};
 pub use listen::ListenAddress;
 pub use log::{LogLine, LogPage, LogStream};
 pub use overview::{DayCell, HostTrend, Node, Overview, Trend};

@@ -2,6 +2,7 @@
 //! asked. What it says is never trusted further than it reaches: the kernel tells whose process speaks (unix(7), `SO_PEERCRED`),
 //! and nonsense costs it the connection and nothing else.
 
+mod files;
 mod place;
 mod talk;
 mod word;
@@ -17,6 +18,7 @@ use app::model::{AppSpec, EnvBlock, InsideFigures, ProfileKind};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use files::{Profiles, Unfinished};
 pub use word::Exception;
 
 use self::place::Place;
