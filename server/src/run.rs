@@ -25,7 +25,7 @@ use crate::health::Sampler;
 use crate::history::{self, History, Notify, State};
 use crate::inside::{Inside, Profiles};
 use crate::logs::{self, Logs};
-use crate::node::{End, Healer, LocalNode, Prober, Ticker, Trouble, no_document, tell_exceptions};
+use crate::node::{End, Healer, LocalNode, Prober, Ticker, Trouble, no_document, scrape, tell_exceptions};
 use crate::process;
 use crate::web;
 
@@ -263,6 +263,7 @@ impl Running {
         notices.deliver_to(engine.clone());
         let healer = Arc::new(Healer::new(engine.clone()));
         tokio::spawn(tell_exceptions(board.clone(), caught));
+        tokio::spawn(scrape(board.clone(), engine.clone(), inside.clone()));
         let ticker = Ticker {
             board: board.clone(),
             engine: engine.clone(),

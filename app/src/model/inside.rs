@@ -26,6 +26,25 @@ pub struct InsideFigures {
     pub handles: u32,
 }
 
+/// Where an app shows what it counts itself, in the text format of Prometheus, and what of that is kept (`metrics`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct Scrape {
+    /// `http://` and an address, or a path where the app listens.
+    pub url: String,
+    /// Names of what is kept. Each is the sum over all its labels.
+    pub names: Vec<String>,
+    /// How often it is read; ms.
+    pub interval_ms: u64,
+}
+
+impl Default for Scrape {
+    fn default() -> Self {
+        Self { url: "/metrics".into(), names: Vec::new(), interval_ms: 10_000 }
+    }
+}
+
 /// What is wanted of a Node process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

@@ -201,7 +201,7 @@ impl Control for Fake {
     async fn metrics(&self, name: &str, span: Span) -> Result<AppMetrics, Refusal> {
         self.known(name)?;
         self.ask(format!("metrics {} points", span.limit))?;
-        Ok(AppMetrics { app: name.into(), from: span.from, to: span.to, step_ms: 2000, points: Vec::new() })
+        Ok(AppMetrics { app: name.into(), from: span.from, to: span.to, step_ms: 2000, points: Vec::new(), figures: Vec::new() })
     }
 
     async fn events(&self, query: EventQuery) -> Result<Vec<Event>, Refusal> {
