@@ -376,6 +376,7 @@ pub(crate) fn metrics(name: &str) -> AppMetrics {
         to: NOW,
         step_ms: step as u64,
         points: cpu.into_iter().enumerate().map(&mut point).collect(),
+        figures: Vec::new(),
     }
 }
 
