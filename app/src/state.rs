@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::{
-    App, Cause, Component, DayCell, Event, EventKind, HealthDocument, HostTrend, Node, Overview, Snapshot, State, StreamEvent,
-    Time, Trend,
+    App, Cause, Component, DayCell, Event, EventKind, EventLoopLag, Figure, HealthDocument, HostTrend, Node, Overview, Snapshot,
+    State, StreamEvent, Time, Trend,
 };
 
 /// How many events are kept for "what happened".
@@ -25,12 +25,27 @@ pub struct Row {
     pub cpu_percent: Option<f32>,
     /// Memory in MiB, while it runs.
     pub memory_mb: Option<f32>,
+    /// Used heap in MiB, where the app tells it.
+    pub heap_mb: Option<f32>,
+    /// How long its event loop makes wait, where the app tells it.
+    pub lag: Option<EventLoopLag>,
     /// Spark lines and the last 24 hours.
     pub trend: Trend,
     /// When it ended by itself in the last 10 minutes, oldest first.
     pub failures: Vec<Time>,
     /// Since when it is down, however often it was tried again.
     pub down_since: Option<Time>,
+}
+
+impl Row {
+    /// What the app tells of its inside now.
+    #[must_use]
+    pub fn figures(&self) -> Vec<(Figure, f64)> {
+        let heap = self.heap_mb.map(|mib| (Figure::HeapBytes, f64::from(mib) * 1_048_576.0));
+        let lag = self.lag.map(|lag| (Figure::EventLoopLagMs, f64::from(lag.p99)));
+        let custom = self.app.metrics.iter().map(|(name, value)| (Figure::Custom(name.clone()), *value));
+        heap.into_iter().chain(lag).chain(custom).collect()
+    }
 }
 
 /// A message of the live stream, or what is asked for where there is none.
@@ -152,7 +167,7 @@ impl Dashboard {
             (true, None) => app.first().map(|one| one.since),
         };
         if app.first().is_none_or(|one| one.pid.is_none()) {
-            (row.cpu_percent, row.memory_mb) = (None, None);
+            (row.cpu_percent, row.memory_mb, row.heap_mb, row.lag) = (None, None, None, None);
         }
         row.app = app;
         self.rows.insert(row.app.name.clone(), Arc::new(row));
@@ -246,11 +261,22 @@ fn fresh(app: &App, events: &[Event], now: Time) -> Row {
     });
     let mut failures: Vec<_> = mine.map(|event| event.time).collect();
     failures.reverse();
-    Row { app: app.clone(), cpu_percent: None, memory_mb: None, trend: Trend::default(), failures, down_since: None }
+    Row {
+        app: app.clone(),
+        cpu_percent: None,
+        memory_mb: None,
+        heap_mb: None,
+        lag: None,
+        trend: Trend::default(),
+        failures,
+        down_since: None,
+    }
 }
 
 fn update(row: &mut Row, part: &Component, last: Time, now: Time, again: bool) {
     (row.cpu_percent, row.memory_mb) = (part.cpu_percent, part.memory_rss_mb);
+    (row.heap_mb, row.lag) = (part.memory_heap_mb, part.event_loop_lag_ms);
+    row.app.metrics.clone_from(&part.metrics);
     row.app.probe.clone_from(&part.probe);
     row.app.findings.clone_from(&part.findings);
     if let [only] = row.app.instances.as_mut_slice() {

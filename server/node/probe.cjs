@@ -22,7 +22,7 @@ const watch = () => {
   const v8 = require('v8');
   const { monitorEventLoopDelay, PerformanceObserver } = require('perf_hooks');
 
-  const RESOLUTION_MS = 20;
+  const RESOLUTION_MS = 40;
   const RECONNECT_MS = 2000;
   const PATIENCE_MS = 10000;
   const CHUNK = 32768;
@@ -43,7 +43,7 @@ const watch = () => {
   }).observe({ entryTypes: ['gc'] });
 
   // How long what comes at any moment has to wait, in ms. Each delay counts with its length: one of a second is met by more than
-  // fifty of 20 ms each, though it is one among many.
+  // twenty of 40 ms each, though it is one among many.
   const lags = () => {
     const steps = [];
     let before = 0;

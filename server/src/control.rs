@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use app::model::{
     Action, App, AppMetrics, AppSpec, Definition, EnvBlock, Event, EventKind, HealthDocument, LogPage, LogStream, Node, Overview,
-    Snapshot, StreamEvent, Time,
+    ProfileFile, ProfileOrder, Snapshot, StreamEvent, Time,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures_util::stream::BoxStream;
 use thiserror::Error;
 use tokio::sync::broadcast;
 
@@ -162,6 +163,9 @@ pub struct EventQuery {
     pub limit: usize,
 }
 
+/// A file in pieces.
+pub type Pieces = BoxStream<'static, std::io::Result<Bytes>>;
+
 /// A span of time and how many answers are wanted at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
@@ -261,6 +265,21 @@ pub trait Control: Send + Sync + 'static {
     /// # Errors
     /// The history cannot be read.
     async fn snapshots(&self, span: Span) -> Result<Vec<Box<serde_json::value::RawValue>>, Refusal>;
+    /// Takes a profile of a Node app, and answers when its file is written.
+    ///
+    /// # Errors
+    /// Unknown app; it does not run; it has no probe in it; it ended meanwhile.
+    async fn profile(&self, name: &str, order: ProfileOrder, by: &Actor) -> Result<ProfileFile, Refusal>;
+    /// Profiles that were taken, of all apps or of one, newest first.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    async fn profiles(&self, app: Option<String>) -> Result<Vec<ProfileFile>, Refusal>;
+    /// One of them, by the name of its file. None if it is not there.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    async fn profile_file(&self, file: String) -> Result<Option<(ProfileFile, Pieces)>, Refusal>;
     /// A consistent copy of the databases: a tar archive, compressed with gzip.
     ///
     /// # Errors

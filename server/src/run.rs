@@ -23,9 +23,9 @@ use crate::control::{Actor, Intake};
 use crate::engine::{Board, Engine, Journal, Options, Store};
 use crate::health::Sampler;
 use crate::history::{self, History, Notify, State};
-use crate::inside::Inside;
+use crate::inside::{Inside, Profiles};
 use crate::logs::{self, Logs};
-use crate::node::{End, Healer, LocalNode, Prober, Ticker, Trouble, no_document, tell_exceptions};
+use crate::node::{End, Healer, LocalNode, Prober, Ticker, Trouble, no_document, scrape, tell_exceptions};
 use crate::process;
 use crate::web;
 
@@ -263,6 +263,7 @@ impl Running {
         notices.deliver_to(engine.clone());
         let healer = Arc::new(Healer::new(engine.clone()));
         tokio::spawn(tell_exceptions(board.clone(), caught));
+        tokio::spawn(scrape(board.clone(), engine.clone(), inside.clone()));
         let ticker = Ticker {
             board: board.clone(),
             engine: engine.clone(),
@@ -276,7 +277,10 @@ impl Running {
         ticker.start().map_err(|error| failed("the thread that measures cannot be started", &error))?;
         let prober = Prober { board: board.clone(), engine: engine.clone(), logs: logs.clone(), healer };
         prober.start().map_err(|error| failed("the thread that checks health cannot be started", &error))?;
-        Ok(Self { node: Arc::new(LocalNode { board, engine, logs, state, history, end }), records })
+        Ok(Self {
+            node: Arc::new(LocalNode { board, engine, logs, state, history, inside, profiles: Profiles::of(home), end }),
+            records,
+        })
     }
 
     async fn run(

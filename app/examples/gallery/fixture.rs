@@ -76,6 +76,7 @@ fn app(name: &str, layer: &str, critical: bool, limit: Option<u64>, only: Instan
         depends_on: Vec::new(),
         probe: None,
         findings: Vec::new(),
+        metrics: BTreeMap::new(),
         env: BTreeMap::from([("NODE_ENV".into(), "production".into()), ("API_TOKEN".into(), "••••".into())]),
         limits: Limits {
             memory_bytes: limit.map(|limit| limit << 20),
@@ -154,6 +155,7 @@ fn component(app: &App) -> Component {
         memory_rss_mb: live.then_some((one.memory_bytes >> 20) as f32),
         memory_heap_mb: None,
         event_loop_lag_ms: None,
+        metrics: BTreeMap::new(),
         uptime_seconds: one.started_at.map(|at| NOW.since(at) as f64 / 1000.0),
         restart_count: one.restarts,
         start_time: one.started_at,
@@ -374,6 +376,7 @@ pub(crate) fn metrics(name: &str) -> AppMetrics {
         to: NOW,
         step_ms: step as u64,
         points: cpu.into_iter().enumerate().map(&mut point).collect(),
+        figures: Vec::new(),
     }
 }
 

@@ -2,11 +2,17 @@
 
 use crate::model::Time;
 #[cfg(any(test, feature = "hydrate"))]
-use crate::model::{AppMetrics, MetricPoint, Range};
+use crate::model::{AppMetrics, Figure, FigurePoint, FigureSeries, MetricPoint, Range};
 
 /// Moves the span on to `now` and adds a figure to it. Points of the past are left as the server thinned them.
 #[cfg(any(test, feature = "hydrate"))]
-pub(crate) fn feed(metrics: &mut AppMetrics, now: Time, cpu_percent: Option<f32>, memory_mb: Option<f32>) {
+pub(crate) fn feed(
+    metrics: &mut AppMetrics,
+    now: Time,
+    cpu_percent: Option<f32>,
+    memory_mb: Option<f32>,
+    figures: Vec<(Figure, f64)>,
+) {
     if now <= metrics.to {
         return;
     }
@@ -15,6 +21,13 @@ pub(crate) fn feed(metrics: &mut AppMetrics, now: Time, cpu_percent: Option<f32>
     let from = metrics.from;
     let past = metrics.points.partition_point(|point| point.time < from);
     metrics.points.drain(..past);
+    for series in &mut metrics.figures {
+        let past = series.points.partition_point(|point| point.time < from);
+        series.points.drain(..past);
+    }
+    for (figure, value) in figures {
+        add(&mut metrics.figures, figure, now, value, metrics.step_ms);
+    }
     let (Some(cpu), Some(memory)) = (cpu_percent, memory_mb) else { return };
     let (cpu, memory) = (f64::from(cpu), f64::from(memory) * 1_048_576.0);
     let exact = |value| Range { min: value, mean: value, max: value };
@@ -24,6 +37,21 @@ pub(crate) fn feed(metrics: &mut AppMetrics, now: Time, cpu_percent: Option<f32>
             widen(&mut last.memory_bytes, memory);
         }
         _ => metrics.points.push(MetricPoint { time: now, cpu_percent: exact(cpu), memory_bytes: exact(memory) }),
+    }
+}
+
+#[cfg(any(test, feature = "hydrate"))]
+fn add(all: &mut Vec<FigureSeries>, figure: Figure, now: Time, value: f64, step_ms: u64) {
+    let at = all.iter().position(|series| series.figure == figure).unwrap_or_else(|| {
+        all.push(FigureSeries { figure, step_ms, points: Vec::new() });
+        all.len() - 1
+    });
+    let series = &mut all[at];
+    match series.points.last_mut() {
+        Some(last) if now.since(last.time) < series.step_ms => {
+            (last.mean, last.max) = ((last.mean + value) / 2.0, last.max.max(value));
+        }
+        _ => series.points.push(FigurePoint { time: now, mean: value, max: value }),
     }
 }
 
@@ -78,21 +106,23 @@ mod tests {
     use super::*;
 
     fn metrics() -> AppMetrics {
-        AppMetrics { app: "a".into(), from: Time(0), to: Time(10_000), step_ms: 4000, points: Vec::new() }
+        AppMetrics { app: "a".into(), from: Time(0), to: Time(10_000), step_ms: 4000, points: Vec::new(), figures: Vec::new() }
     }
 
     #[test]
     fn the_span_moves_on() {
         let mut shown = metrics();
         for now in [12_000, 14_000, 16_000, 24_000] {
-            feed(&mut shown, Time(now), Some(2.0), Some(1.0));
+            feed(&mut shown, Time(now), Some(2.0), Some(1.0), vec![(Figure::HeapBytes, now as f64)]);
         }
+        let heap: Vec<_> = shown.figures[0].points.iter().map(|point| (point.time.0, point.max)).collect();
+        assert_eq!(heap, [(16_000, 16_000.0), (24_000, 24_000.0)]);
         assert_eq!((shown.from, shown.to), (Time(14_000), Time(24_000)));
         assert_eq!(shown.points.iter().map(|point| point.time.0).collect::<Vec<_>>(), [16_000, 24_000]);
         let before = shown.clone();
-        feed(&mut shown, Time(24_000), Some(9.0), Some(9.0));
+        feed(&mut shown, Time(24_000), Some(9.0), Some(9.0), Vec::new());
         assert_eq!(shown, before, "the same tick twice does no harm");
-        feed(&mut shown, Time(26_000), None, None);
+        feed(&mut shown, Time(26_000), None, None, Vec::new());
         assert_eq!(shown.points.len(), 2, "nothing is drawn while it is down");
     }
 

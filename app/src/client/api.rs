@@ -1,7 +1,7 @@
 //! The API, asked from the browser. Every error is a sentence for people.
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, RequestCache, RequestInit, Response};
@@ -51,6 +51,21 @@ impl Answer {
     }
 }
 
+/// Sends a document, and waits for one.
+pub(super) async fn post<T: DeserializeOwned>(path: &str, body: &impl Serialize) -> Result<T, String> {
+    let away = |_: JsValue| AWAY.to_owned();
+    let init = RequestInit::new();
+    init.set_method("POST");
+    init.set_body(&serde_json::to_string(body).unwrap_or_default().into());
+    let headers = web_sys::Headers::new().map_err(away)?;
+    headers.set("content-type", "application/json").map_err(away)?;
+    init.set_headers(&headers);
+    let response = JsFuture::from(window().fetch_with_str_and_init(path, &init)).await.map_err(away)?;
+    let response: Response = response.dyn_into().map_err(away)?;
+    let text = JsFuture::from(response.text().map_err(away)?).await.map_err(away)?;
+    document(&Answer { status: response.status(), retry_after: None, body: text.as_string().unwrap_or_default() })
+}
+
 /// Sends a request. `last_event_id` goes with those of the live stream.
 pub(super) async fn request(
     method: &str,
@@ -81,7 +96,10 @@ pub(super) async fn ask(method: &str, path: &str) -> Result<Answer, String> {
 
 /// Asks for a document.
 pub(super) async fn get<T: DeserializeOwned>(path: &str) -> Result<T, String> {
-    let answer = ask("GET", path).await?;
+    document(&ask("GET", path).await?)
+}
+
+fn document<T: DeserializeOwned>(answer: &Answer) -> Result<T, String> {
     if answer.status != 200 {
         return Err(answer.problem());
     }

@@ -32,7 +32,7 @@ pub(crate) fn feed_charts(ui: Ui, name: String, metrics: RwSignal<Result<AppMetr
         if let Some(row) = row.filter(|_| due) {
             metrics.update(|metrics| {
                 if let Ok(metrics) = metrics {
-                    feed(metrics, now, row.cpu_percent, row.memory_mb);
+                    feed(metrics, now, row.cpu_percent, row.memory_mb, row.figures());
                 }
             });
         }

@@ -18,6 +18,8 @@ mod look;
 mod navigate;
 #[cfg(not(feature = "hydrate"))]
 mod nowhere;
+#[cfg(feature = "hydrate")]
+mod profile;
 #[cfg(any(test, feature = "hydrate"))]
 mod sse;
 #[cfg(feature = "hydrate")]
@@ -30,6 +32,7 @@ pub(crate) use self::{
     dom::{fraction, offset_ms, palette_key, switch_theme},
     look::{feed_charts, follow_log, keep_in_sight, look_at},
     navigate::go,
+    profile::{list_profiles, take_profile},
     start::{page_data, start},
 };
 #[cfg(not(feature = "hydrate"))]

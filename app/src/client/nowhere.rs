@@ -4,7 +4,8 @@ use leptos::html::{Dialog, Ol};
 use leptos::prelude::*;
 
 use crate::component::LogView;
-use crate::model::{Action, AppMetrics, Time};
+use crate::model::{Action, AppMetrics, ProfileKind, Time};
+use crate::page::ProfileView;
 use crate::route::Route;
 use crate::ui::{Overlay, Ui};
 
@@ -26,4 +27,6 @@ pub(crate) const fn fraction(_: &leptos::ev::PointerEvent) -> f64 {
 pub(crate) fn feed_charts(_: Ui, _: String, _: RwSignal<Result<AppMetrics, String>>) {}
 pub(crate) fn follow_log(_: Ui, _: String, _: RwSignal<LogView>) {}
 pub(crate) const fn look_at(_: Ui, _: &str, _: Option<Time>, _: RwSignal<LogView>) {}
+pub(crate) fn list_profiles(_: String, _: RwSignal<ProfileView>) {}
+pub(crate) fn take_profile(_: String, _: ProfileKind, _: RwSignal<ProfileView>) {}
 pub(crate) const fn keep_in_sight(_: NodeRef<Ol>, _: Signal<Option<Time>>, _: Signal<usize>) {}

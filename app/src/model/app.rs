@@ -172,6 +172,9 @@ pub struct App {
     /// Trouble that was found beside that.
     #[serde(default)]
     pub findings: Vec<Finding>,
+    /// What it counts itself, by name: the mean of its instances.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, f64>,
     /// The configured environment; values that look like secrets are masked.
     pub env: BTreeMap<String, String>,
     /// Limits.

@@ -58,6 +58,9 @@ pub struct Component {
     /// How long its event loop makes wait what comes to it, where a probe in the app tells it; of several instances the worst.
     #[serde(default)]
     pub event_loop_lag_ms: Option<super::EventLoopLag>,
+    /// What it counts itself, by name: the mean of its instances.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, f64>,
     /// Seconds since the start of the process; null when down.
     pub uptime_seconds: Option<f64>,
     /// Restarts of all instances.

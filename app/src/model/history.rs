@@ -28,6 +28,43 @@ pub struct MetricPoint {
     pub memory_bytes: Range,
 }
 
+/// What a series of an app's samples is about.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Figure {
+    /// Used heap of all instances in bytes.
+    HeapBytes,
+    /// How long the event loop of the worst instance makes 99 of 100 moments wait at most, in ms.
+    EventLoopLagMs,
+    /// What the app itself counts, by its name.
+    Custom(String),
+}
+
+/// Some samples of a figure together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct FigurePoint {
+    /// Start of the span.
+    pub time: Time,
+    /// The mean of it.
+    pub mean: f64,
+    /// Its greatest value; of a custom figure rounded up where it changed.
+    pub max: f64,
+}
+
+/// The history of a figure that not every app has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct FigureSeries {
+    /// What it is.
+    pub figure: Figure,
+    /// Length of the span that one point stands for, in ms.
+    pub step_ms: u64,
+    /// Oldest first.
+    pub points: Vec<FigurePoint>,
+}
+
 /// The history of an app's samples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -42,6 +79,9 @@ pub struct AppMetrics {
     pub step_ms: u64,
     /// At most as many points as were asked for, oldest first.
     pub points: Vec<MetricPoint>,
+    /// What an app tells of its inside, where it does.
+    #[serde(default)]
+    pub figures: Vec<FigureSeries>,
 }
 
 /// Events, newest first.

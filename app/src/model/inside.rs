@@ -26,6 +26,25 @@ pub struct InsideFigures {
     pub handles: u32,
 }
 
+/// Where an app shows what it counts itself, in the text format of Prometheus, and what of that is kept (`metrics`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+#[serde(default)]
+pub struct Scrape {
+    /// `http://` and an address, or a path where the app listens.
+    pub url: String,
+    /// Names of what is kept. Each is the sum over all its labels.
+    pub names: Vec<String>,
+    /// How often it is read; ms.
+    pub interval_ms: u64,
+}
+
+impl Default for Scrape {
+    fn default() -> Self {
+        Self { url: "/metrics".into(), names: Vec::new(), interval_ms: 10_000 }
+    }
+}
+
 /// What is wanted of a Node process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
@@ -46,6 +65,54 @@ impl ProfileKind {
             Self::Cpu => "cpuprofile",
         }
     }
+}
+
+/// A profile that is to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ProfileOrder {
+    /// Of what.
+    pub kind: ProfileKind,
+    /// Of which instance; the first that runs, if not told.
+    #[serde(default)]
+    pub index: Option<u32>,
+    /// How long the CPU is watched, 1 to 60 s.
+    #[serde(default = "ProfileOrder::usual_seconds")]
+    pub seconds: u32,
+}
+
+impl ProfileOrder {
+    /// How long the CPU is watched if nothing is told.
+    #[must_use]
+    pub const fn usual_seconds() -> u32 {
+        10
+    }
+}
+
+/// A profile that was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ProfileFile {
+    /// Name of the file in the folder `profiles` of the home.
+    pub name: String,
+    /// The app, as far as its name can stand in that of a file.
+    pub app: String,
+    /// The instance.
+    pub index: u32,
+    /// Of what.
+    pub kind: ProfileKind,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// When it was done.
+    pub time: Time,
+}
+
+/// Profiles that were taken, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]
+pub struct ProfileList {
+    /// The profiles.
+    pub profiles: Vec<ProfileFile>,
 }
 
 /// How long an event loop makes wait what comes to it.

@@ -28,8 +28,8 @@ pub use health::{
     Component, ComponentStatus, CpuFigures, DiskFigures, HealthDocument, HealthStatus, MemoryFigures, TreeFigures, TreeHold,
     UptimeFigures,
 };
-pub use history::{AppMetrics, EventList, MetricPoint, Range, SnapshotList};
-pub use inside::{EventLoopLag, InsideFigures, ProfileKind};
+pub use history::{AppMetrics, EventList, Figure, FigurePoint, FigureSeries, MetricPoint, Range, SnapshotList};
+pub use inside::{EventLoopLag, InsideFigures, ProfileFile, ProfileKind, ProfileList, ProfileOrder, Scrape};
 pub use listen::ListenAddress;
 pub use log::{LogLine, LogPage, LogStream};
 pub use overview::{DayCell, HostTrend, Node, Overview, Trend};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dependency, Health, ListenAddress, Signs, WaitReady};
+use super::{Dependency, Health, ListenAddress, Scrape, Signs, WaitReady};
 
 /// Names and values of an environment.
 pub type EnvBlock = BTreeMap<String, String>;
@@ -225,6 +225,8 @@ pub struct AppSpec {
     pub signs: Signs,
     /// Does it load the probe that tells of its inside, if it is run by Node?
     pub node_probe: bool,
+    /// What of its own `/metrics` is kept.
+    pub metrics: Option<Scrape>,
     /// Where `qd` listens for it.
     #[cfg_attr(feature = "ssr", schema(value_type = Vec<String>))]
     pub listen: Vec<ListenAddress>,
@@ -288,6 +290,7 @@ impl Default for AppSpec {
             health: Health::Automatic,
             signs: Signs::default(),
             node_probe: true,
+            metrics: None,
             listen: Vec::new(),
             depends_on: Vec::new(),
             other: BTreeMap::new(),

@@ -2,12 +2,16 @@
 
 mod charts;
 mod details;
+mod figures;
+mod profiles;
 mod runs;
 
 use leptos::prelude::*;
 
 use self::charts::Charts;
 use self::details::Details;
+pub(crate) use self::profiles::ProfileView;
+use self::profiles::Profiles;
 use self::runs::Runs;
 use super::{AppContent, Content};
 use crate::client;
@@ -103,6 +107,7 @@ pub(crate) fn AppPage(name: String) -> impl IntoView {
             <Log name=name.clone() log marks follow />
         </div>
         <Runs name=name.clone() looked />
+        {ui.may_control.then(|| view! { <Profiles name=name.clone() /> })}
         <Details name />
     }
     .erase()

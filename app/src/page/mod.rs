@@ -7,7 +7,7 @@ mod plain;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use app::AppPage;
+pub(crate) use app::{AppPage, ProfileView};
 pub(crate) use events::EventsPage;
 pub(crate) use overview::OverviewPage;
 pub(crate) use plain::{Failed, NoApp, NotFound};

@@ -10,6 +10,7 @@ mod health;
 mod node;
 mod openapi;
 mod past;
+mod profiles;
 mod prometheus;
 pub(crate) mod read;
 mod router;

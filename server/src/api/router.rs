@@ -10,7 +10,7 @@ use super::access::{Gate, admit};
 use super::boundary::{Boundary, RequestId, boundary};
 use super::context::Context;
 use super::error::ApiError;
-use super::{apps, control, health, node, openapi, past, prometheus, stream};
+use super::{apps, control, health, node, openapi, past, profiles, prometheus, stream};
 use crate::auth::Role;
 
 /// Every route of the API, fit to be served.
@@ -51,7 +51,10 @@ pub(super) fn groups() -> [(Option<Role>, OpenApiRouter<Context>); 4] {
     let operator = OpenApiRouter::default()
         .routes(routes!(control::act))
         .routes(routes!(apps::change::reset))
-        .routes(routes!(apps::change::flush));
+        .routes(routes!(apps::change::flush))
+        .routes(routes!(profiles::take))
+        .routes(routes!(profiles::list))
+        .routes(routes!(profiles::file));
     let admin = OpenApiRouter::default()
         .routes(routes!(apps::apply::apply))
         .routes(routes!(apps::change::delete))

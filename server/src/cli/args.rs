@@ -17,6 +17,7 @@ use super::id::Numbers;
 use super::logs::Logs;
 use super::ls::Ls;
 use super::monit;
+use super::profile::{Cpu, Which};
 use super::save::Save;
 use super::scale::Scale;
 use super::screen::Screen;
@@ -94,6 +95,12 @@ enum Command {
     Logs(Logs),
     /// Empty the logs of apps
     Flush(Flush),
+    /// Take a heap snapshot of a Node app; it stands still meanwhile
+    #[command(name = "profile:mem", alias = "profile:heap")]
+    ProfileMem(Which),
+    /// See what a Node app does with the CPU
+    #[command(name = "profile:cpu")]
+    ProfileCpu(Cpu),
     /// Print the process ids of apps
     Pid(Numbers),
     /// Print the ids of apps
@@ -180,6 +187,8 @@ impl Command {
             Self::Env(words) => words.run(context).await,
             Self::Logs(words) => words.run(context).await,
             Self::Flush(words) => words.run(context).await,
+            Self::ProfileMem(words) => words.heap(context).await,
+            Self::ProfileCpu(words) => words.run(context).await,
             Self::Pid(words) => words.pids(context).await,
             Self::Id(words) => words.ids(context).await,
             Self::Save(words) => words.run(context).await,
@@ -234,6 +243,8 @@ mod tests {
             "pm2 startOrReload ecosystem.config.js --env production",
             "pm2 logs --raw --timestamp",
             "qd startup --user ann --print",
+            "qd profile:cpu api --duration 20 -i 1",
+            "pm2 profile:mem 0",
             "pm2 startup systemd -u ann --hp /home/ann --wait-ip",
             "pm2 unstartup systemd",
         ] {
@@ -251,6 +262,7 @@ mod tests {
             "qd logs --lines some",
             "qd stop",
             "qd startup upstart",
+            "qd profile:cpu api --duration 61",
             "qd startup --user a=b",
             "qd token create --role emperor --name x",
         ] {

@@ -23,6 +23,7 @@ mod logs;
 mod ls;
 mod monit;
 mod ping;
+mod profile;
 mod resurrect;
 #[cfg(test)]
 mod samples;

@@ -28,6 +28,7 @@ pub(super) fn app(name: &str, pm_id: u32) -> App {
         depends_on: Vec::new(),
         probe: None,
         findings: Vec::new(),
+        metrics: std::collections::BTreeMap::new(),
         env: [("PORT".to_owned(), "3000".to_owned()), ("TOKEN".to_owned(), "••••••".to_owned())].into(),
         limits: Limits { memory_bytes: Some(300 << 20), max_restarts: 16, min_uptime_ms: 1000, kill_timeout_ms: 1600 },
         created_at: started,

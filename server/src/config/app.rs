@@ -15,8 +15,8 @@ use super::{
     value::{
         self, args, dependency, duration,
         env::{self, Filter},
-        exit_codes, health, instances, interpreter, listen, log_file, logs, name, number, schedule, script, signal, size, text,
-        user, watch,
+        exit_codes, health, instances, interpreter, listen, log_file, logs, metrics, name, number, schedule, script, signal,
+        size, text, user, watch,
     },
 };
 
@@ -290,6 +290,7 @@ fn read_rest(entry: &mut Entry, spec: &mut AppSpec) {
     for key in keys::KEPT {
         spec.other.extend(entry.read(key, |value| Ok(value.clone())).map(|value| ((*key).to_owned(), value)));
     }
+    spec.metrics = entry.read("metrics", metrics::metrics);
     // PM2's word for the same.
     let pmx = spec.other.get("pmx") != Some(&Value::Bool(false));
     spec.node_probe = entry.read("node_probe", value::switch).unwrap_or(pmx);

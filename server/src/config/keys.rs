@@ -56,6 +56,7 @@ const KEYS: &[(&str, &[&str])] = &[
     ("listen", &[]),
     ("log_policy", &[]),
     ("max_size", &[]),
+    ("metrics", &[]),
     ("nice", &[]),
     ("no_new_privs", &[]),
     ("node_probe", &[]),

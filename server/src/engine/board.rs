@@ -1,7 +1,7 @@
 //! How things stand, for all who read: apps, the latest health document, recent events, and the live stream of both.
 //! Writers hold the lock for microseconds, so that no reader ever delays a restart.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use app::model::{App, Event, EventKind, HealthDocument, Instance, Node, Snapshot, State, StreamEvent};
@@ -157,6 +157,15 @@ impl Board {
                 change(one);
             }
         });
+    }
+
+    /// Changes what apps count themselves, which nobody waits for.
+    pub fn set_metrics(&self, metrics_of: impl Fn(&App) -> BTreeMap<String, f64>) {
+        let mut inner = self.lock();
+        for app in &mut inner.apps {
+            app.metrics = metrics_of(app);
+        }
+        inner.shared = None;
     }
 
     /// Changes every instance in place: for samples.

@@ -33,6 +33,7 @@ pub(super) fn new_app(spec: &AppSpec, wanted: bool, created_at: Time, instances:
         depends_on: Vec::new(),
         probe: None,
         findings: Vec::new(),
+        metrics: BTreeMap::new(),
         env: BTreeMap::new(),
         limits: Limits::default(),
         created_at,

@@ -49,6 +49,7 @@ fn component(app: &App, now: Time) -> Component {
         memory_rss_mb: first.map(|_| round(mib(live.iter().fold(0, |sum, one| one.memory_bytes.saturating_add(sum))))),
         memory_heap_mb: heap_bytes(&live).map(|bytes| round(mib(bytes))),
         event_loop_lag_ms: lag(&live),
+        metrics: app.metrics.clone(),
         uptime_seconds: start_time.map(|start| seconds(start, now)),
         restart_count: app.instances.iter().fold(0, |sum, one| one.restarts.saturating_add(sum)),
         start_time,

@@ -49,6 +49,7 @@ pub(super) fn app(name: &str, critical: bool, instances: Vec<Instance>) -> App {
         depends_on: Vec::new(),
         probe: None,
         findings: Vec::new(),
+        metrics: std::collections::BTreeMap::new(),
         env: std::collections::BTreeMap::new(),
         limits: Limits::default(),
         created_at: NOW - 20_000_000,

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use app::model::{Event, Time};
+use app::model::{Event, Figure, Time};
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
@@ -196,6 +196,20 @@ pub(super) fn find(connection: &Connection, series: &Series) -> rusqlite::Result
     let (kind, name) = series.parts();
     let mut statement = connection.prepare_cached("SELECT id FROM series WHERE kind = ?1 AND name = ?2")?;
     statement.query_row(params![kind, name], |row| row.get(0)).optional()
+}
+
+/// What an app ever told of its inside.
+pub(super) fn figures(connection: &Connection, app: &str) -> rusqlite::Result<Vec<Figure>> {
+    // Names of apps hold no line feeds, and so no other app begins like this one.
+    let sql = "SELECT kind, name FROM series WHERE (kind IN (3, 4) AND name = ?1) OR (kind = 5 AND name >= ?2 AND name < ?3)";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows =
+        statement.query_map(params![app, format!("{app}\n"), format!("{app}\u{b}")], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let figure = |(kind, name): (i64, String)| match Series::from_parts(kind, &name) {
+        Some(Series::Figure(_, figure)) => Some(figure),
+        _ => None,
+    };
+    rows.filter_map(|row| row.map(figure).transpose()).collect()
 }
 
 /// A row of samples.

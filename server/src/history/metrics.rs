@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use app::model::{AppMetrics, MetricPoint, Range, Time};
+use app::model::{AppMetrics, Figure, FigureSeries, MetricPoint, Range, Time};
 use rusqlite::Connection;
 
 use super::Error;
 use super::level::Level;
-use super::sample::{Extent, MINUTE_MS, Sample, Summary, fold};
+use super::sample::{Extent, MINUTE_MS, Sample, Series, Summary, fold};
 use super::stored::Stored;
 use super::thin::{Frame, thin};
 use crate::control::Span;
@@ -18,7 +18,7 @@ const SPANS: i64 = 100;
 /// What is asked, and what is known of it without the database.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question<'a> {
-    pub(super) app: &'a str,
+    pub(super) series: &'a Series,
     pub(super) span: Span,
     /// The last minutes, oldest first, from a whole minute on.
     pub(super) recent: &'a [Sample],
@@ -26,10 +26,25 @@ pub(super) struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// The answer, from memory alone where there is no connection.
-    pub(super) fn answer(&self, connection: Option<&Connection>) -> Result<AppMetrics, Error> {
+    /// The figures of an app that are no figures of every app, which this is asked about.
+    pub(super) fn figures(&self, connection: Option<&Connection>, figure: &Figure) -> Result<FigureSeries, Error> {
+        let (step, points) = self.points(connection)?;
+        let points = points.iter().map(|point| point.point(figure)).collect();
+        Ok(FigureSeries { figure: figure.clone(), step_ms: step, points })
+    }
+
+    /// What is known of an app, but for its figures.
+    pub(super) fn answer(&self, app: &str, connection: Option<&Connection>) -> Result<AppMetrics, Error> {
+        let Span { from, to, .. } = self.span;
+        let (step_ms, points) = self.points(connection)?;
+        let points = points.iter().map(point).collect();
+        Ok(AppMetrics { app: app.to_owned(), from, to, step_ms, points, figures: Vec::new() })
+    }
+
+    /// The length of the span that each point stands for in ms, and the points. From memory alone where there is no connection.
+    fn points(&self, connection: Option<&Connection>) -> Result<(u64, Vec<Summary>), Error> {
         let Span { from, to, limit } = self.span;
-        let stored = Stored::find(connection, self.app)?;
+        let stored = Stored::find(connection, self.series)?;
         let recent_first = self.recent.iter().map(|sample| sample.time).find(|time| *time >= from.ms());
         let stored_first = stored.first_minute(from.ms().div_euclid(MINUTE_MS))?.map(|minute| minute * MINUTE_MS);
         let start = [recent_first, stored_first].into_iter().flatten().min().unwrap_or(to.ms()).max(from.ms());
@@ -49,8 +64,7 @@ impl Question<'_> {
         let is_thin = points.len() > limit;
         let (step, points) = thin(points, Frame { from: from.ms(), to: to.ms(), limit }, unit);
         let step = if level.is_none() && !is_thin { every } else { step };
-        let points = points.iter().map(point).collect();
-        Ok(AppMetrics { app: self.app.to_owned(), from, to, step_ms: step.unsigned_abs(), points })
+        Ok((step.unsigned_abs(), points))
     }
 
     fn in_detail(&self, stored: &Stored<'_>, minutes: std::ops::Range<i64>) -> Result<Vec<Summary>, Error> {

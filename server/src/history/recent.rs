@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use app::model::{Event, HostTrend, Overview, Time, Trend};
+use app::model::{Event, Figure, HostTrend, Overview, Time, Trend};
 
 use super::database::Earlier;
 use super::day::Days;
@@ -79,6 +79,15 @@ impl Recent {
         let mut samples: Vec<_> = self.series.get(series).into_iter().flatten().copied().collect();
         samples.sort_by_key(|sample| sample.time);
         samples
+    }
+
+    /// What this app told of its inside lately.
+    pub(super) fn figures(&self, app: &str) -> Vec<Figure> {
+        let of_app = |series: &Series| match series {
+            Series::Figure(whose, figure) if **whose == *app => Some(figure.clone()),
+            _ => None,
+        };
+        self.series.keys().filter_map(of_app).collect()
     }
 
     /// Samples of these minutes, each minute of each series by itself.
@@ -158,7 +167,7 @@ mod tests {
     use crate::history::sample::{AppSample, HostSample};
 
     fn tick(ms: i64, cpu_percent: f32) -> Tick {
-        let apps = vec![AppSample { app: "a".into(), cpu_percent, memory_bytes: 5 << 20 }];
+        let apps = vec![AppSample { app: "a".into(), cpu_percent, memory_bytes: 5 << 20, figures: Vec::new() }];
         Tick { time: Time(ms), apps, host: HostSample { cpu_percent: 10.0, memory_percent: 20.0, disk_percent: 30.0 } }
     }
 

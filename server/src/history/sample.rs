@@ -1,8 +1,9 @@
 //! What is measured at a tick, and the two numbers as which each series keeps it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use app::model::Time;
+use app::model::{Figure, FigurePoint, Time};
 
 /// An app at a tick.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +14,8 @@ pub struct AppSample {
     pub cpu_percent: f32,
     /// Memory of all its instances in bytes.
     pub memory_bytes: u64,
+    /// What it tells of its inside.
+    pub figures: Vec<(Figure, f64)>,
 }
 
 /// The host at a tick.
@@ -46,15 +49,23 @@ pub(super) enum Series {
     Load,
     /// The disk of the home folder: its use in hundredths of a percent, and 0.
     Disk,
+    /// What an app tells of its inside: millionths, and what is before the point. The heap in KiB.
+    Figure(Arc<str>, Figure),
 }
+
+/// Between the names of an app and of what it counts, neither of which has one.
+const BETWEEN: char = '\n';
 
 impl Series {
     /// How it stands in the database: kind and name.
-    pub(super) fn parts(&self) -> (i64, &str) {
+    pub(super) fn parts(&self) -> (i64, Cow<'_, str>) {
         match self {
-            Self::App(name) => (0, name),
-            Self::Load => (1, ""),
-            Self::Disk => (2, ""),
+            Self::App(name) => (0, Cow::Borrowed(name)),
+            Self::Load => (1, "".into()),
+            Self::Disk => (2, "".into()),
+            Self::Figure(app, Figure::HeapBytes) => (3, Cow::Borrowed(app)),
+            Self::Figure(app, Figure::EventLoopLagMs) => (4, Cow::Borrowed(app)),
+            Self::Figure(app, Figure::Custom(name)) => (5, format!("{app}{BETWEEN}{name}").into()),
         }
     }
 
@@ -64,9 +75,23 @@ impl Series {
             0 => Some(Self::App(name.into())),
             1 => Some(Self::Load),
             2 => Some(Self::Disk),
+            3 => Some(Self::Figure(name.into(), Figure::HeapBytes)),
+            4 => Some(Self::Figure(name.into(), Figure::EventLoopLagMs)),
+            5 => name.split_once(BETWEEN).map(|(app, name)| Self::Figure(app.into(), Figure::Custom(name.to_owned()))),
             _ => None,
         }
     }
+}
+
+/// What a figure is divided by before it is kept.
+pub(super) const fn unit(figure: &Figure) -> f64 {
+    if matches!(figure, Figure::HeapBytes) { 1024.0 } else { 1.0 }
+}
+
+/// Millionths, and what is before the point. What is negative counts as 0.
+fn halves(value: f64) -> (u32, u32) {
+    let whole = value.trunc().clamp(0.0, f64::from(u32::MAX));
+    (((value - whole).clamp(0.0, 0.999_999) * 1e6) as u32, whole as u32)
 }
 
 /// Two numbers at a time. What they mean depends on the series.
@@ -100,7 +125,13 @@ impl Tick {
             let kib = u32::try_from(app.memory_bytes / 1024).unwrap_or(u32::MAX);
             (Series::App(Arc::clone(&app.app)), Sample { time, first: hundredths(app.cpu_percent), second: kib })
         });
-        [(Series::Load, load), (Series::Disk, disk)].into_iter().chain(apps)
+        let figures = self.apps.iter().flat_map(move |app| {
+            app.figures.iter().map(move |(figure, value)| {
+                let (first, second) = halves(value / unit(figure));
+                (Series::Figure(Arc::clone(&app.app), figure.clone()), Sample { time, first, second })
+            })
+        });
+        [(Series::Load, load), (Series::Disk, disk)].into_iter().chain(apps).chain(figures)
     }
 }
 
@@ -151,6 +182,19 @@ impl Summary {
         self.count = self.count.saturating_add(other.count);
         self.first.add(other.first);
         self.second.add(other.second);
+    }
+
+    /// As a point of this figure.
+    pub(super) fn point(&self, figure: &Figure) -> FigurePoint {
+        let (first, second) = self.means();
+        // Which fraction goes with the greatest whole number is known where there was but one.
+        let fraction = if self.second.min == self.second.max { f64::from(self.first.max) / 1e6 } else { 1.0 };
+        let unit = unit(figure);
+        FigurePoint {
+            time: Time(self.time),
+            mean: (second + first / 1e6) * unit,
+            max: (f64::from(self.second.max) + fraction) * unit,
+        }
     }
 
     /// The mean of both numbers.

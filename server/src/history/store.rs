@@ -1,5 +1,6 @@
 //! The history as others see it.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -9,15 +10,17 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use app::model::{AppMetrics, Event, HostTrend, Time, Trend};
+use app::model::{AppMetrics, Event, Figure, HostTrend, Time, Trend};
 use bytes::Bytes;
+use rusqlite::Connection;
 use serde_json::value::RawValue;
 
 use super::error::Trouble;
 use super::readers::{Readers, lock};
 use super::recent::Recent;
+use super::sample::Series;
 use super::writer::{Message, Shared, Writer};
-use super::{Error, Notify, Settings, State, Tick, archive, documents, events, metrics, now};
+use super::{Error, Notify, Settings, State, Tick, archive, database, documents, events, metrics, now};
 use crate::control::{EventQuery, Span};
 
 const FILE: &str = "history.db";
@@ -148,13 +151,31 @@ impl History {
     /// # Errors
     /// The database cannot be read. While there is none, the last ten minutes come from memory.
     pub fn metrics(&self, app: &str, span: Span) -> Result<AppMetrics, Error> {
-        let recent = lock(&self.shared.recent).samples(&super::sample::Series::App(app.into()));
-        let sample_every = self.shared.settings.sample_every;
-        let question = metrics::Question { app, span, recent: &recent, sample_every };
-        let answer = self.read(|connection| question.answer(Some(connection)));
+        let known = self.read(|connection| Ok(database::figures(connection, app)?));
+        let figures: BTreeSet<Figure> =
+            or_none_while_away(known)?.into_iter().flatten().chain(lock(&self.shared.recent).figures(app)).collect();
+        let mut metrics = self.asked(&Series::App(app.into()), span, |question, connection| question.answer(app, connection))?;
+        for figure in figures {
+            let series = Series::Figure(app.into(), figure.clone());
+            let found = self.asked(&series, span, |question, connection| question.figures(connection, &figure))?;
+            metrics.figures.extend(Some(found).filter(|found| !found.points.is_empty()));
+        }
+        Ok(metrics)
+    }
+
+    /// Asks memory and database, or memory alone while there is no database.
+    fn asked<T>(
+        &self,
+        series: &Series,
+        span: Span,
+        ask: impl Fn(metrics::Question<'_>, Option<&Connection>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let recent = lock(&self.shared.recent).samples(series);
+        let question = metrics::Question { series, span, recent: &recent, sample_every: self.shared.settings.sample_every };
+        let answer = self.read(|connection| ask(question, Some(connection)));
         match or_none_while_away(answer)? {
             Some(answer) => Ok(answer),
-            None => question.answer(None),
+            None => ask(question, None),
         }
     }
 

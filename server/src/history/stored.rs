@@ -12,9 +12,9 @@ use super::{Error, database, raw, rollup};
 pub(super) struct Stored<'a>(Option<(&'a Connection, i64)>);
 
 impl<'a> Stored<'a> {
-    pub(super) fn find(connection: Option<&'a Connection>, app: &str) -> Result<Self, Error> {
+    pub(super) fn find(connection: Option<&'a Connection>, series: &Series) -> Result<Self, Error> {
         let Some(connection) = connection else { return Ok(Self(None)) };
-        let id = database::find(connection, &Series::App(app.into()))?;
+        let id = database::find(connection, series)?;
         Ok(Self(id.map(|id| (connection, id))))
     }
 

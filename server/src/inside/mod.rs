@@ -2,7 +2,10 @@
 //! asked. What it says is never trusted further than it reaches: the kernel tells whose process speaks (unix(7), `SO_PEERCRED`),
 //! and nonsense costs it the connection and nothing else.
 
+mod files;
+mod metrics;
 mod place;
+mod prometheus;
 mod talk;
 mod word;
 
@@ -17,8 +20,12 @@ use app::model::{AppSpec, EnvBlock, InsideFigures, ProfileKind};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use files::{Profiles, Unfinished};
+pub use metrics::Metrics;
+pub use prometheus::values;
 pub use word::Exception;
 
+use self::metrics::Told;
 use self::place::Place;
 use self::talk::Order;
 use crate::process;
@@ -57,6 +64,7 @@ struct Heard {
     /// Of processes that have ended.
     exceptions: VecDeque<(u32, Exception)>,
     connections: u64,
+    told: Told,
 }
 
 /// A process that is connected.

@@ -4,6 +4,8 @@ mod ask;
 mod exceptions;
 mod healer;
 mod prober;
+mod profile;
+mod scraper;
 mod ticker;
 mod trouble;
 mod upgrade;
@@ -12,20 +14,25 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use app::model::{Action, App, AppMetrics, AppSpec, Definition, EnvBlock, Event, HealthDocument, LogPage, Node, Overview};
+use app::model::{
+    Action, App, AppMetrics, AppSpec, Definition, EnvBlock, Event, HealthDocument, LogPage, Node, Overview, ProfileFile,
+    ProfileOrder,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-use crate::control::{Actor, Applied, Control, Done, EventQuery, Follow, Intake, LogQuery, Refusal, Span, Told};
+use crate::control::{Actor, Applied, Control, Done, EventQuery, Follow, Intake, LogQuery, Pieces, Refusal, Span, Told};
 use crate::engine::{Board, Engine};
 use crate::history::{History, State};
+use crate::inside::{Inside, Profiles};
 use crate::logs::Logs;
 
 pub use exceptions::tell_exceptions;
 pub use healer::Healer;
 pub use prober::Prober;
+pub use scraper::scrape;
 pub use ticker::{Ticker, no_document};
 pub use trouble::Trouble;
 pub use upgrade::TAKEOVER;
@@ -54,6 +61,10 @@ pub struct LocalNode {
     pub state: State,
     /// What was.
     pub history: History,
+    /// What apps tell of their insides.
+    pub inside: Inside,
+    /// What was taken of them.
+    pub profiles: Profiles,
     /// Told when somebody asks for the end.
     pub end: mpsc::UnboundedSender<End>,
 }
@@ -199,6 +210,21 @@ impl Control for LocalNode {
     async fn snapshots(&self, span: Span) -> Result<Vec<Box<RawValue>>, Refusal> {
         let history = self.history.clone();
         blocking(move || history.snapshots(span).map_err(|error| failed("The history cannot be read", &error))).await
+    }
+
+    async fn profile(&self, name: &str, order: ProfileOrder, _by: &Actor) -> Result<ProfileFile, Refusal> {
+        self.take_profile(name, order).await
+    }
+
+    async fn profiles(&self, app: Option<String>) -> Result<Vec<ProfileFile>, Refusal> {
+        let profiles = self.profiles.clone();
+        blocking(move || profiles.list(app.as_deref()).map_err(|error| failed("The profiles cannot be read", &error))).await
+    }
+
+    async fn profile_file(&self, file: String) -> Result<Option<(ProfileFile, Pieces)>, Refusal> {
+        let profiles = self.profiles.clone();
+        let found = blocking(move || profiles.open(&file).map_err(|error| failed("The profile cannot be read", &error))).await?;
+        Ok(found.map(|(about, file)| (about, profile::pieces(file))))
     }
 
     async fn backup(&self) -> Result<Bytes, Refusal> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use app::model::{HealthDocument, HealthStatus, Instance};
+use app::model::{Component, Figure, HealthDocument, HealthStatus, Instance};
 
 use crate::engine::{Board, Engine};
 use crate::health::{HostFigures, InstanceSample, Sample, Sampler, Watched, document};
@@ -81,6 +81,7 @@ impl Ticker {
             (one.cpu_percent, one.memory_bytes, one.port) = (cpu_percent, memory_bytes, port);
             one.inside = one.pid.and_then(|pid| self.inside.figures(pid));
         });
+        self.board.set_metrics(|app| self.inside.metrics(app));
         for (pm_id, one) in &sample.instances {
             self.engine.note_memory(*pm_id, one.memory_bytes);
         }
@@ -102,6 +103,7 @@ impl Ticker {
             app: app.name.as_str().into(),
             cpu_percent: app.cpu_percent(),
             memory_bytes: app.memory_bytes(),
+            figures: health.components.get(&app.name).map(figures).unwrap_or_default(),
         });
         let host = HostSample {
             cpu_percent: host.cpu.usage_percent,
@@ -110,6 +112,14 @@ impl Ticker {
         };
         self.history.record_tick(&Tick { time: health.timestamp, apps: samples.collect(), host });
     }
+}
+
+/// What is kept of what an app tells of its inside.
+fn figures(component: &Component) -> Vec<(Figure, f64)> {
+    let heap = component.memory_heap_mb.map(|mib| (Figure::HeapBytes, f64::from(mib) * f64::from(1 << 20)));
+    let lag = component.event_loop_lag_ms.map(|lag| (Figure::EventLoopLagMs, f64::from(lag.p99)));
+    let custom = component.metrics.iter().map(|(name, value)| (Figure::Custom(name.clone()), *value));
+    heap.into_iter().chain(lag).chain(custom).collect()
 }
 
 /// The document of a node whose engine has not spoken yet: down, with nothing in it.

@@ -1,7 +1,7 @@
 //! The channel between Node and its parent: `process.send` there, lines of JSON here (Node's `child_process`, "advanced
 //! serialization" off).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -51,6 +51,8 @@ pub enum Word {
     Ready,
     /// To the primary of its cluster.
     Cluster(ClusterWord),
+    /// What it counts, as `@pm2/io` tells it.
+    Metrics(Vec<(String, f64)>),
 }
 
 /// Messages of Node itself.
@@ -130,6 +132,9 @@ impl Channel {
         if line == br#""ready""# {
             return Some(Word::Ready);
         }
+        if line.starts_with(br#"{"type":"axm:monitor""#) {
+            return monitored(line).map(Word::Metrics);
+        }
         if !line.starts_with(br#"{"cmd":"NODE_"#) {
             return None;
         }
@@ -182,6 +187,28 @@ impl Channel {
         let is_free = self.out.front().is_none_or(|next| next.written == 0);
         is_free && matches!(self.stream.try_write(SHUTDOWN), Ok(count) if count == SHUTDOWN.len())
     }
+}
+
+/// The numbers in `{"type":"axm:monitor","data":{NAME:{"value":VALUE}}}`; a value may be a text that begins with one, as in `12ms`.
+fn monitored(line: &[u8]) -> Option<Vec<(String, f64)>> {
+    #[derive(Deserialize)]
+    struct Monitor {
+        data: BTreeMap<String, Metric>,
+    }
+    #[derive(Deserialize)]
+    struct Metric {
+        #[serde(default)]
+        value: Value,
+    }
+    let number = |value: &Value| match value {
+        Value::String(text) => {
+            let end = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '-')).unwrap_or(text.len());
+            text.get(..end)?.parse().ok()
+        }
+        other => other.as_f64(),
+    };
+    let Monitor { data } = serde_json::from_slice(line).ok()?;
+    Some(data.into_iter().filter_map(|(name, metric)| Some((name, number(&metric.value)?))).collect())
 }
 
 impl Outgoing {
@@ -266,6 +293,13 @@ mod tests {
         writer.join().unwrap();
     }
 
+    #[test]
+    fn metrics_of_pm2_io() {
+        let line = br#"{"type":"axm:monitor","data":{"Orders":{"historic":true,"value":3},"Loop":{"value":"12.5ms"},"V":{"value":"x"},"No":{}}}"#;
+        assert_eq!(monitored(line), Some(vec![("Loop".into(), 12.5), ("Orders".into(), 3.0)]));
+        assert_eq!(monitored(br#"{"type":"axm:monitor","data":[1]}"#), None);
+    }
+
     #[tokio::test]
     async fn one_file_at_a_time_and_again_if_it_was_lost() {
         let (mut ours, [theirs, _held]) = channel().unwrap();
@@ -299,6 +333,7 @@ mod tests {
             &b"\"ready\"\n"[..],
             b"\n",
             b"{\"cmd\":\"NODE_CLUSTER\",\"act\":\"close\",\"key\":\"k\",\"seq\":4}\n",
+            b"{\"type\":\"axm:monitor\",\"data\":{\"b\":{\"value\":1},\"a\":{\"value\":2}}}\n",
             b"{\"cmd\":\"NODE_HANDLE_ACK\"}\n",
             b"{\"cmd\":\"NODE_HANDLE_NACK\"}\n",
             b"{\"cmd\":\"NODE_",

@@ -8,5 +8,6 @@ mod common;
 mod docs;
 mod engine;
 mod faults;
+mod inside;
 mod pm2;
 mod web;

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::Looked;
+use super::figures::Figures;
 use crate::chart::{Frame, LinePlot, Plot, PlotFrame, growth, percentile_95};
 use crate::client;
 use crate::erased::Erase;
@@ -15,14 +16,14 @@ const MIB: f64 = 1_048_576.0;
 /// How near to a mark the cursor must be to name it, as a part of the width.
 const NEAR: i64 = 80;
 
-type Figures = Vec<(Time, f64)>;
+type Points = Vec<(Time, f64)>;
 
-fn figures(metrics: &Result<AppMetrics, String>, of: fn(&MetricPoint) -> f64) -> Figures {
+fn figures(metrics: &Result<AppMetrics, String>, of: fn(&MetricPoint) -> f64) -> Points {
     metrics.as_ref().map(|metrics| metrics.points.iter().map(|point| (point.time, of(point))).collect()).unwrap_or_default()
 }
 
 /// The figure that was measured last at a moment.
-fn at(figures: &Figures, time: Time) -> Option<f64> {
+pub(super) fn at(figures: &[(Time, f64)], time: Time) -> Option<f64> {
     let after = figures.partition_point(|point| point.0 <= time);
     figures.get(after.checked_sub(1)?).map(|point| point.1)
 }
@@ -148,6 +149,7 @@ pub(super) fn Charts(name: String, looked: Looked) -> impl IntoView {
             <Chart title="CPU" words=Signal::derive(cpu_words)>
                 <LinePlot plot=cpu_plot shared kind="cpu" />
             </Chart>
+            <Figures looked shared />
             <Times frame />
         </section>
     }
@@ -155,7 +157,7 @@ pub(super) fn Charts(name: String, looked: Looked) -> impl IntoView {
 }
 
 #[component]
-fn Chart(title: &'static str, words: Signal<String>, children: Children) -> impl IntoView {
+pub(super) fn Chart(#[prop(into)] title: String, words: Signal<String>, children: Children) -> impl IntoView {
     view! {
         <section class="panel chart">
             <h2>{title} " " <small>{words}</small></h2>

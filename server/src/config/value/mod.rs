@@ -13,6 +13,7 @@ pub(super) mod limits;
 pub(super) mod listen;
 pub(super) mod log_file;
 pub(super) mod logs;
+pub(super) mod metrics;
 pub(crate) mod name;
 pub(super) mod number;
 pub(super) mod schedule;

@@ -201,6 +201,9 @@ impl Actor {
                 word = word(self.channel.as_mut()) => match word {
                     Ok(Word::Ready) => self.step(Input::Ready),
                     Ok(Word::Cluster(word)) => self.hear_worker(word),
+                    Ok(Word::Metrics(metrics)) => if let (Some(inside), Some(running)) = (&self.shared.inside, &self.running) {
+                        inside.note_metrics(running.pidfd.get_ref().pid(), metrics);
+                    },
                     Err(_) => self.channel = None,
                 },
                 _ = self.standing.changed(), if self.machine.waits_for_others() => self.ask_dependencies(),

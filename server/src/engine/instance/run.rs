@@ -139,6 +139,9 @@ impl Actor {
             (Vec::new(), None)
         };
         (self.running, self.channel) = (None, None);
+        if let Some(inside) = &self.shared.inside {
+            inside.forget(pid);
+        }
         self.cell.primary.forget(&self.marker);
         self.shared.reaper.forget(pid);
         // The one signal for its end and those of its orphans may have been heard while this process was still in the way.

@@ -9,6 +9,8 @@ use crate::history::database::{Batch, Database};
 use crate::history::sample::Series;
 use crate::history::{level, rollup};
 
+static SERIES: std::sync::LazyLock<Series> = std::sync::LazyLock::new(|| Series::App("a".into()));
+
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
 /// A whole hour, far from the epoch.
@@ -36,7 +38,7 @@ fn the_coarsest_level_that_gives_the_points() {
 }
 
 fn question<'a>(recent: &'a [Sample], span: Span) -> Question<'a> {
-    Question { app: "a", span, recent, sample_every: Duration::from_secs(2) }
+    Question { series: &SERIES, span, recent, sample_every: Duration::from_secs(2) }
 }
 
 proptest! {
@@ -67,7 +69,7 @@ proptest! {
         let recent: Vec<_> = samples.iter().copied().filter(|sample| sample.minute() > last - in_memory).collect();
 
         let question = question(&recent, Span { from: Time(START), to: Time(last * MINUTE_MS), limit: 1 });
-        let stored = Stored::find(Some(&database.connection), "a").unwrap();
+        let stored = Stored::find(Some(&database.connection), &SERIES).unwrap();
         let all = start..last + 1;
         let answers = [
             question.in_detail(&stored, all.clone()).unwrap(),
@@ -124,7 +126,7 @@ fn cost() {
     let end = month(&mut database, apps, days);
     let ask = |connection: &Connection, limit| {
         let span = Span { from: Time(end * MINUTE_MS - days * DAY_MS), to: Time(end * MINUTE_MS), limit };
-        question(&[], span).answer(Some(connection)).unwrap().points.len()
+        question(&[], span).answer("a", Some(connection)).unwrap().points.len()
     };
     let report = |what: &str, limit| {
         let mut times: Vec<_> = (0..21)

@@ -60,7 +60,7 @@ fn all() -> EventQuery {
 }
 
 fn tick(time: Time, cpu_percent: f32) -> Tick {
-    let apps = vec![AppSample { app: "a".into(), cpu_percent, memory_bytes: 64 << 20 }];
+    let apps = vec![AppSample { app: "a".into(), cpu_percent, memory_bytes: 64 << 20, figures: Vec::new() }];
     Tick { time, apps, host: HostSample { cpu_percent: 5.0, memory_percent: 6.0, disk_percent: 7.0 } }
 }
 
@@ -299,4 +299,36 @@ fn names(archive: File) -> Vec<String> {
         at += 512 + size.div_ceil(512) * 512;
     }
     names
+}
+
+/// What an app tells of its inside is there from memory, and again after a restart, under its own names.
+#[test]
+fn figures_of_an_app_are_kept_by_their_names() {
+    let home = Home::new();
+    let custom = |name: &str| Figure::Custom(name.into());
+    let mut tick = tick(now(), 1.0);
+    let told = [
+        (Figure::HeapBytes, 5_000_704.0),
+        (Figure::EventLoopLagMs, 12.3),
+        (custom("Orders / min"), 1_234_567.5),
+        (custom("odd"), -1.0),
+    ];
+    tick.apps[0].figures = told.to_vec();
+    tick.apps.push(AppSample { app: "a b".into(), figures: vec![(custom("other"), 1.0)], ..tick.apps[0].clone() });
+    let read = |history: &History| -> Vec<(Figure, f64)> {
+        let figures = history.metrics("a", last_day(100)).unwrap().figures;
+        figures.into_iter().map(|one| (one.figure, (one.points[0].mean * 10.0).round() / 10.0)).collect()
+    };
+    let expected = [
+        (Figure::HeapBytes, 5_000_704.0),
+        (Figure::EventLoopLagMs, 12.3),
+        (custom("Orders / min"), 1_234_567.5),
+        (custom("odd"), 0.0),
+    ];
+    let history = home.open();
+    history.record_tick(&tick);
+    assert_eq!(read(&history), expected);
+    history.close();
+    drop(history);
+    assert_eq!(read(&home.open()), expected);
 }

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use app::model::{
     Action, App, AppMetrics, AppSpec, Definition, EnvBlock, Event, HealthDocument, LogLine, LogPage, LogStream, Node, Overview,
-    Snapshot, StreamEvent,
+    ProfileFile, ProfileOrder, Snapshot, StreamEvent,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use quarterdeck::control::{Actor, Applied, Control, Done, EventQuery, Follow, Intake, Live, LogQuery, Refusal, Span, Told};
+use quarterdeck::control::{
+    Actor, Applied, Control, Done, EventQuery, Follow, Intake, Live, LogQuery, Pieces, Refusal, Span, Told,
+};
 use tokio::sync::{Notify, broadcast};
 
 use super::sample;
@@ -199,7 +201,7 @@ impl Control for Fake {
     async fn metrics(&self, name: &str, span: Span) -> Result<AppMetrics, Refusal> {
         self.known(name)?;
         self.ask(format!("metrics {} points", span.limit))?;
-        Ok(AppMetrics { app: name.into(), from: span.from, to: span.to, step_ms: 2000, points: Vec::new() })
+        Ok(AppMetrics { app: name.into(), from: span.from, to: span.to, step_ms: 2000, points: Vec::new(), figures: Vec::new() })
     }
 
     async fn events(&self, query: EventQuery) -> Result<Vec<Event>, Refusal> {
@@ -211,6 +213,23 @@ impl Control for Fake {
         self.ask(format!("snapshots {}", span.limit))?;
         let json = String::from_utf8(self.health().json.to_vec()).unwrap();
         Ok(vec![serde_json::value::RawValue::from_string(json).unwrap()])
+    }
+
+    async fn profile(&self, name: &str, order: ProfileOrder, by: &Actor) -> Result<ProfileFile, Refusal> {
+        self.known(name)?;
+        self.ask(format!("profile {:?} {} s of {name} by {}", order.kind, order.seconds, by.name))?;
+        Ok(sample::profile(name))
+    }
+
+    async fn profiles(&self, app: Option<String>) -> Result<Vec<ProfileFile>, Refusal> {
+        self.ask(format!("profiles of {app:?}"))?;
+        Ok(vec![sample::profile("a")])
+    }
+
+    async fn profile_file(&self, file: String) -> Result<Option<(ProfileFile, Pieces)>, Refusal> {
+        let about = sample::profile("a");
+        let pieces = futures_util::stream::iter([Ok(Bytes::from_static(b"{}"))]);
+        Ok((file == about.name).then(|| (about, futures_util::StreamExt::boxed(pieces))))
     }
 
     async fn backup(&self) -> Result<Bytes, Refusal> {

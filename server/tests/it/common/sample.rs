@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 
 use app::model::{
     App, Cause, Component, ComponentStatus, CpuFigures, DiskFigures, Event, EventKind, ExecMode, HealthDocument, HealthStatus,
-    HostTrend, Instance, Limits, MemoryFigures, Node, Overview, State, StreamEvent, Time, UptimeFigures,
+    HostTrend, Instance, Limits, MemoryFigures, Node, Overview, ProfileFile, ProfileKind, State, StreamEvent, Time,
+    UptimeFigures,
 };
 
 pub(crate) const NOW: Time = Time(1_765_473_224_408);
 
 pub(crate) fn node() -> Node {
     Node { hostname: "asterisk".into(), version: "0.1.0".into(), started_at: NOW - 60_000, sample_every_ms: 2000 }
+}
+
+pub(crate) fn profile(app: &str) -> ProfileFile {
+    let name = format!("{app}-0-20251211T171344408Z.heapsnapshot");
+    ProfileFile { name, app: app.into(), index: 0, kind: ProfileKind::Heap, bytes: 2, time: NOW }
 }
 
 pub(crate) fn instance() -> Instance {
@@ -54,6 +60,7 @@ pub(crate) fn app(name: &str) -> App {
         depends_on: Vec::new(),
         probe: None,
         findings: Vec::new(),
+        metrics: BTreeMap::new(),
         env: BTreeMap::new(),
         limits: Limits { memory_bytes: Some(300 << 20), max_restarts: 16, min_uptime_ms: 1000, kill_timeout_ms: 1600 },
         created_at: NOW - 60_000,
@@ -74,6 +81,7 @@ pub(crate) fn component() -> Component {
         memory_rss_mb: Some(64.0),
         memory_heap_mb: None,
         event_loop_lag_ms: None,
+        metrics: BTreeMap::new(),
         uptime_seconds: Some(5.0),
         restart_count: 2,
         start_time: Some(NOW - 5000),

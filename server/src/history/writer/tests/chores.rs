@@ -21,7 +21,7 @@ fn of_the_first_version(days: i64) -> TempDir {
 }
 
 fn tick(bench: &Bench, time: Time) {
-    let apps = vec![AppSample { app: "a".into(), cpu_percent: 1.0, memory_bytes: 1 << 20 }];
+    let apps = vec![AppSample { app: "a".into(), cpu_percent: 1.0, memory_bytes: 1 << 20, figures: Vec::new() }];
     lock(&bench.writer.shared.recent).add_tick(&Tick { time, apps, host: HostSample::default() });
 }
 

@@ -27,6 +27,7 @@ fn measure(bench: &mut Bench, ticks: i64, every_ms: i64, flush_every: i64) {
                 app: format!("app-{number}").into(),
                 cpu_percent: (load + noise(load / 5)) as f32 / 100.0,
                 memory_bytes: *memory,
+                figures: Vec::new(),
             }
         };
         let apps = memory.iter_mut().enumerate().map(|(number, memory)| app(number, memory)).collect();

@@ -1,0 +1,88 @@
+//! Reads what apps count themselves from their `/metrics`, where their definition names some.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use app::model::{App, Scrape};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::client::conn::http1;
+use hyper::{Request, Uri, header};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+use crate::engine::{Board, Engine};
+use crate::inside::{Inside, values};
+
+/// How often it is looked which apps are due.
+const LOOK: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(5);
+const MOST_OF_BODY: usize = 2 << 20;
+
+/// Reads them for ever. What cannot be read is not there: it has no value, and no old one either.
+pub async fn scrape(board: Arc<Board>, engine: Engine, inside: Inside) {
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut due: HashMap<String, Instant> = HashMap::new();
+    loop {
+        looks.tick().await;
+        let apps = board.apps();
+        due.retain(|name, _| {
+            let wants = || engine.running_spec(name).is_some_and(|spec| spec.metrics.is_some());
+            let stays = apps.iter().any(|app| app.name == *name && app.is_live()) && wants();
+            if !stays {
+                inside.set_metrics(name, Vec::new());
+            }
+            stays
+        });
+        for app in apps.iter().filter(|app| app.is_live()) {
+            let Some(wanted) = engine.running_spec(&app.name).and_then(|spec| spec.metrics.clone()) else { continue };
+            if due.get(&app.name).is_some_and(|due| *due > Instant::now()) {
+                continue;
+            }
+            due.insert(app.name.clone(), Instant::now() + Duration::from_millis(wanted.interval_ms));
+            let (inside, name, place) = (inside.clone(), app.name.clone(), place(app, &wanted));
+            tokio::spawn(async move {
+                let text = match place {
+                    Some(place) => timeout(PATIENCE, read(place)).await.ok().flatten(),
+                    None => None,
+                };
+                inside.set_metrics(&name, values(&text.unwrap_or_default(), &wanted.names));
+            });
+        }
+    }
+}
+
+/// Where they are read. None while it is not known where the app listens.
+fn place(app: &App, wanted: &Scrape) -> Option<Uri> {
+    if !wanted.url.starts_with('/') {
+        return wanted.url.parse().ok();
+    }
+    let port = app.env_port.or_else(|| app.instances.iter().find_map(|one| one.port))?;
+    format!("http://127.0.0.1:{port}{}", wanted.url).parse().ok()
+}
+
+async fn read(place: Uri) -> Option<String> {
+    let address = format!("{}:{}", place.host()?, place.port_u16().unwrap_or(80));
+    let stream = TcpStream::connect(&address).await.ok()?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+    let request = Request::get(place.path_and_query().map_or("/", |path| path.as_str()))
+        .header(header::HOST, address)
+        .header(header::USER_AGENT, concat!("quarterdeck/", env!("CARGO_PKG_VERSION")))
+        .header(header::ACCEPT, "text/plain;version=0.0.4")
+        .header(header::CONNECTION, "close")
+        .body(Empty::<Bytes>::new())
+        .ok()?;
+    let answer = async {
+        let answer = sender.send_request(request).await.ok().filter(|answer| answer.status().is_success())?;
+        let body = Limited::new(answer.into_body(), MOST_OF_BODY).collect().await.ok()?.to_bytes();
+        Some(String::from_utf8_lossy(&body).into_owned())
+    };
+    tokio::select! {
+        answer = answer => answer,
+        // What was answered is heard first.
+        Err(_) = connection => None,
+    }
+}
