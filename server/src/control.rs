@@ -180,6 +180,10 @@ pub trait Control: Send + Sync + 'static {
     fn node(&self) -> Node;
     /// Does the engine work?
     fn is_ready(&self) -> bool;
+    /// Has a thread that starts or measures apps not moved for so long that nobody should wait for it any more?
+    fn hangs(&self) -> bool {
+        false
+    }
     /// Every app in the order in which it was added, from memory.
     fn apps(&self) -> Arc<Vec<App>>;
     /// The latest health document, from memory.

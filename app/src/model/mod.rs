@@ -3,6 +3,7 @@
 mod app;
 mod control;
 mod dependency;
+mod daemon;
 mod event;
 mod finding;
 mod health;
@@ -23,6 +24,7 @@ pub use app::{App, Exit, Instance, Limits, State};
 pub use control::{Action, ControlAnswer, ControlStatus};
 pub use dependency::{Dependency, Until};
 pub use event::{Cause, Event, EventKind};
+pub use daemon::DaemonFigures;
 pub use finding::{Finding, Sign, Signs, Threshold};
 pub use health::{
     Component, ComponentStatus, CpuFigures, DiskFigures, HealthDocument, HealthStatus, MemoryFigures, TreeFigures, TreeHold,

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -58,6 +58,7 @@ impl History {
             notify,
             recent: Mutex::new(Recent::default()),
             lost: AtomicU64::new(0),
+            waiting: AtomicU32::new(0),
             size: AtomicU64::new(0),
         });
         let thread = Writer::new(Arc::clone(&shared));
@@ -87,7 +88,10 @@ impl History {
     }
 
     fn send(&self, message: Message) {
+        // Before it is sent: it may be taken out at once.
+        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
         if self.writer.try_send(message).is_err() {
+            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -102,6 +106,12 @@ impl History {
     #[must_use]
     pub fn host_trend(&self) -> HostTrend {
         lock(&self.shared.recent).host_trend(now())
+    }
+
+    /// How many events and documents wait for the thread that writes them.
+    #[must_use]
+    pub fn waiting(&self) -> u32 {
+        self.shared.waiting.load(Ordering::Relaxed)
     }
 
     /// Size of `history.db` in bytes, as it was a minute ago at most.

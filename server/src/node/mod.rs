@@ -4,9 +4,11 @@ mod ask;
 mod exceptions;
 mod healer;
 mod prober;
+mod pulse;
 mod ticker;
 mod trouble;
 mod upgrade;
+pub mod watch;
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -28,6 +30,7 @@ pub use healer::Healer;
 pub use prober::Prober;
 pub use ticker::{Ticker, no_document};
 pub use trouble::Trouble;
+pub use pulse::{ENGINE_EVERY, Pulse};
 pub use upgrade::TAKEOVER;
 
 /// How many events the overview shows.
@@ -56,6 +59,8 @@ pub struct LocalNode {
     pub history: History,
     /// Told when somebody asks for the end.
     pub end: mpsc::UnboundedSender<End>,
+    /// Whether its loops turn.
+    pub pulse: Pulse,
 }
 
 impl LocalNode {
@@ -85,6 +90,10 @@ impl Control for LocalNode {
 
     fn apps(&self) -> Arc<Vec<App>> {
         self.board.apps()
+    fn hangs(&self) -> bool {
+        self.pulse.stuck(watch::STUCK).is_some()
+    }
+
     }
 
     fn health(&self) -> Arc<Told<HealthDocument>> {

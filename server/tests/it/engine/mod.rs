@@ -5,6 +5,7 @@ mod chaos;
 mod conditions;
 mod life;
 mod policy;
+mod manager;
 mod probes;
 mod ready;
 mod reload;
