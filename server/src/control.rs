@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use app::model::{
-    Action, App, AppMetrics, AppSpec, Definition, EnvBlock, Event, EventKind, HealthDocument, LogPage, LogStream, Node, Overview,
-    Snapshot, StreamEvent, Time,
+    Action, App, AppMetrics, AppSpec, Availability, Definition, EnvBlock, Event, EventKind, HealthDocument, LogPage, LogStream,
+    Node, Overview, Snapshot, StreamEvent, Time,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -255,6 +255,11 @@ pub trait Control: Send + Sync + 'static {
     /// # Errors
     /// Unknown app; the history cannot be read.
     async fn metrics(&self, name: &str, span: Span) -> Result<AppMetrics, Refusal>;
+    /// How available it was, with what is left of its budget.
+    ///
+    /// # Errors
+    /// Unknown app; the history cannot be read.
+    async fn availability(&self, name: &str) -> Result<Availability, Refusal>;
     /// What happened, newest first.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! What the parts of Quarterdeck and its clients say to each other: plain data, serde only.
 
 mod app;
+mod availability;
 mod control;
-mod dependency;
 mod daemon;
+mod dependency;
 mod event;
 mod finding;
 mod health;
@@ -21,10 +22,11 @@ mod stream;
 mod time;
 
 pub use app::{App, Exit, Instance, Limits, State};
+pub use availability::{Availability, AvailabilitySpan, ErrorBudget, Outage};
 pub use control::{Action, ControlAnswer, ControlStatus};
+pub use daemon::DaemonFigures;
 pub use dependency::{Dependency, Until};
 pub use event::{Cause, Event, EventKind};
-pub use daemon::DaemonFigures;
 pub use finding::{Finding, Sign, Signs, Threshold};
 pub use health::{
     Component, ComponentStatus, CpuFigures, DiskFigures, HealthDocument, HealthStatus, MemoryFigures, TreeFigures, TreeHold,

@@ -1,11 +1,13 @@
 //! One app: charts under one axis of time, its log beside them, and why it restarted.
 
+mod availability;
 mod charts;
 mod details;
 mod runs;
 
 use leptos::prelude::*;
 
+use self::availability::AvailabilityPart;
 use self::charts::Charts;
 use self::details::Details;
 use self::runs::Runs;
@@ -50,11 +52,13 @@ pub(crate) fn AppPage(name: String) -> impl IntoView {
         metrics: Err(String::new()),
         logs: Ok(crate::model::LogPage::default()),
         events: Ok(Vec::new()),
+        availability: Ok(Default::default()),
     });
     let metrics = RwSignal::new(first.metrics);
     let log = RwSignal::new(LogView { around: first.at, page: first.logs });
     let at = RwSignal::new(first.at);
     let older = RwSignal::new(first.events);
+    let availability = RwSignal::new(first.availability);
     // A new address of the same app: another range, another moment.
     Effect::watch(
         content,
@@ -62,6 +66,7 @@ pub(crate) fn AppPage(name: String) -> impl IntoView {
             if let Some(new) = content.clone() {
                 metrics.set(new.metrics);
                 older.set(new.events);
+                availability.set(new.availability);
                 at.set(new.at);
                 log.set(LogView { around: new.at, page: new.logs });
             }
@@ -82,6 +87,7 @@ pub(crate) fn AppPage(name: String) -> impl IntoView {
     let looked = Looked { metrics, events, at, log };
     client::feed_charts(ui, name.clone(), metrics);
     client::follow_log(ui, name.clone(), log);
+    client::follow_availability(name.clone(), events, availability);
     let marks = Memo::new(move |_| {
         let told = |event: &Event| {
             matches!(event.kind, EventKind::Exit | EventKind::SpawnFailed | EventKind::Start)
@@ -103,6 +109,7 @@ pub(crate) fn AppPage(name: String) -> impl IntoView {
             <Log name=name.clone() log marks follow />
         </div>
         <Runs name=name.clone() looked />
+        <AvailabilityPart name=name.clone() told=availability />
         <Details name />
     }
     .erase()

@@ -9,7 +9,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use app::model::{AppMetrics, Event, HostTrend, Time, Trend};
+use app::model::{AppMetrics, Availability, Event, HostTrend, Time, Trend};
 use bytes::Bytes;
 use serde_json::value::RawValue;
 
@@ -17,7 +17,7 @@ use super::error::Trouble;
 use super::readers::{Readers, lock};
 use super::recent::Recent;
 use super::writer::{Message, Shared, Writer};
-use super::{Error, Notify, Settings, State, Tick, archive, documents, events, metrics, now};
+use super::{Error, Notify, Settings, State, Tick, archive, availability, documents, events, metrics, now};
 use crate::control::{EventQuery, Span};
 
 const FILE: &str = "history.db";
@@ -166,6 +166,22 @@ impl History {
             Some(answer) => Ok(answer),
             None => question.answer(None),
         }
+    }
+
+    /// How available an app was in the last 24 hours, 7 days and 30 days, with what is left of the budget that a target in percent gives.
+    ///
+    /// # Errors
+    /// The database cannot be read. While there is none, what is in memory counts alone.
+    pub fn availability(&self, app: &str, target: Option<f64>) -> Result<Availability, Error> {
+        let now = now();
+        let read = self.read(|connection| availability::read(connection, app, now));
+        let mut known = or_none_while_away(read)?.unwrap_or_default();
+        // What is not written yet. The end of a host is told when the node starts, and written long before anybody asks.
+        let recent = lock(&self.shared.recent);
+        let mine = recent.events().filter(|event| event.app.as_deref() == Some(app));
+        mine.for_each(|event| known.apply(event, event.time));
+        drop(recent);
+        Ok(known.availability(app, target, now))
     }
 
     /// Stored health documents as JSON, newest first.

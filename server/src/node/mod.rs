@@ -14,7 +14,9 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use app::model::{Action, App, AppMetrics, AppSpec, Definition, EnvBlock, Event, HealthDocument, LogPage, Node, Overview};
+use app::model::{
+    Action, App, AppMetrics, AppSpec, Availability, Definition, EnvBlock, Event, HealthDocument, LogPage, Node, Overview,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -28,9 +30,9 @@ use crate::logs::Logs;
 pub use exceptions::tell_exceptions;
 pub use healer::Healer;
 pub use prober::Prober;
+pub use pulse::{ENGINE_EVERY, Pulse};
 pub use ticker::{Ticker, no_document};
 pub use trouble::Trouble;
-pub use pulse::{ENGINE_EVERY, Pulse};
 pub use upgrade::TAKEOVER;
 
 /// How many events the overview shows.
@@ -57,10 +59,10 @@ pub struct LocalNode {
     pub state: State,
     /// What was.
     pub history: History,
-    /// Told when somebody asks for the end.
-    pub end: mpsc::UnboundedSender<End>,
     /// Whether its loops turn.
     pub pulse: Pulse,
+    /// Told when somebody asks for the end.
+    pub end: mpsc::UnboundedSender<End>,
 }
 
 impl LocalNode {
@@ -88,12 +90,12 @@ impl Control for LocalNode {
         self.engine.is_ready()
     }
 
-    fn apps(&self) -> Arc<Vec<App>> {
-        self.board.apps()
     fn hangs(&self) -> bool {
         self.pulse.stuck(watch::STUCK).is_some()
     }
 
+    fn apps(&self) -> Arc<Vec<App>> {
+        self.board.apps()
     }
 
     fn health(&self) -> Arc<Told<HealthDocument>> {
@@ -198,6 +200,12 @@ impl Control for LocalNode {
         self.spec(name)?;
         let (history, name) = (self.history.clone(), name.to_owned());
         blocking(move || history.metrics(&name, span).map_err(|error| failed("The history cannot be read", &error))).await
+    }
+
+    async fn availability(&self, name: &str) -> Result<Availability, Refusal> {
+        let target = self.spec(name)?.availability_target;
+        let (history, name) = (self.history.clone(), name.to_owned());
+        blocking(move || history.availability(&name, target).map_err(|error| failed("The history cannot be read", &error))).await
     }
 
     async fn events(&self, query: EventQuery) -> Result<Vec<Event>, Refusal> {
