@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::model::{App, AppMetrics, Event, LogPage, Overview, Time};
+use crate::model::{App, AppMetrics, Availability, Event, LogPage, Overview, Time};
 
 /// Answers of the node to a page that is being rendered, for the one who asked for the page.
 #[async_trait]
@@ -17,6 +17,8 @@ pub trait Backend: Send + Sync + 'static {
     async fn logs(&self, name: &str, around: Around, limit: usize) -> Result<LogPage, String>;
     /// The latest events, newest first, of one app or of all. The error is a sentence.
     async fn events(&self, app: Option<&str>, limit: usize) -> Result<Vec<Event>, String>;
+    /// How much of the time an app was there. The error is a sentence.
+    async fn availability(&self, name: &str) -> Result<Availability, String>;
     /// May the one who asked control apps (role operator or admin)?
     fn may_control(&self) -> bool;
 }

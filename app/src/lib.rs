@@ -6,6 +6,7 @@
 
 #![recursion_limit = "512"]
 
+pub mod availability;
 #[cfg(feature = "ssr")]
 pub mod backend;
 #[cfg(any(feature = "ssr", feature = "hydrate"))]

@@ -58,6 +58,7 @@ async fn load(backend: &dyn Backend, route: Route) -> PageData {
                 metrics: backend.metrics(name, from, to, POINTS).await,
                 logs: logs(backend, name, *at).await,
                 events: backend.events(Some(name), APP_EVENTS).await,
+                availability: backend.availability(name).await,
             }))
         }
     };

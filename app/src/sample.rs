@@ -74,6 +74,7 @@ pub(crate) fn health(time: Time) -> HealthDocument {
         disk: DiskFigures::default(),
         uptime: UptimeFigures::default(),
         trees: Default::default(),
+        daemon: Default::default(),
         platform: "linux".into(),
         hostname: "host".into(),
         timestamp: time,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use app::model::{
-    Action, App, AppMetrics, AppSpec, Definition, EnvBlock, Event, EventKind, HealthDocument, LogPage, LogStream, Node, Overview,
-    ProfileFile, ProfileOrder, Snapshot, StreamEvent, Time,
+    Action, App, AppMetrics, AppSpec, Availability, Definition, EnvBlock, Event, EventKind, HealthDocument, LogPage, LogStream,
+    Node, Overview, ProfileFile, ProfileOrder, Snapshot, StreamEvent, Time,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -184,6 +184,10 @@ pub trait Control: Send + Sync + 'static {
     fn node(&self) -> Node;
     /// Does the engine work?
     fn is_ready(&self) -> bool;
+    /// Has a thread that starts or measures apps not moved for so long that nobody should wait for it any more?
+    fn hangs(&self) -> bool {
+        false
+    }
     /// Every app in the order in which it was added, from memory.
     fn apps(&self) -> Arc<Vec<App>>;
     /// The latest health document, from memory.
@@ -255,6 +259,11 @@ pub trait Control: Send + Sync + 'static {
     /// # Errors
     /// Unknown app; the history cannot be read.
     async fn metrics(&self, name: &str, span: Span) -> Result<AppMetrics, Refusal>;
+    /// How available it was, with what is left of its budget.
+    ///
+    /// # Errors
+    /// Unknown app; the history cannot be read.
+    async fn availability(&self, name: &str) -> Result<Availability, Refusal>;
     /// What happened, newest first.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::api;
 use crate::auth::{self, Auth};
-use crate::cli::{Failure, ServeOptions};
+use crate::cli::{Failure, STOPPED, ServeOptions};
 use crate::config::{self, ConfigErrors, LoadOptions, Settings};
 use crate::control::{Actor, Intake};
 use crate::engine::{Board, Engine, Journal, Options, Store};
@@ -25,7 +25,9 @@ use crate::health::Sampler;
 use crate::history::{self, History, Notify, State};
 use crate::inside::{Inside, Profiles};
 use crate::logs::{self, Logs};
-use crate::node::{End, Healer, LocalNode, Prober, Ticker, Trouble, no_document, scrape, tell_exceptions};
+use crate::node::{
+    ENGINE_EVERY, End, Healer, LocalNode, Prober, Pulse, Ticker, Trouble, no_document, scrape, tell_exceptions, watch as watcher,
+};
 use crate::process;
 use crate::web;
 
@@ -154,7 +156,16 @@ impl Place {
             };
             return Err(Failure::Failed(format!("the home {} cannot be used: {why}", home.display())));
         }
-        Ok(Self { run, _lock: lock })
+        let place = Self { run, _lock: lock };
+        // Of the one before: they are there to be removed, or not.
+        let _ = std::fs::remove_file(place.stopped());
+        let _ = std::fs::remove_file(place.run.join("address"));
+        Ok(place)
+    }
+
+    /// Left behind when the node is stopped on purpose.
+    fn stopped(&self) -> PathBuf {
+        self.run.join(STOPPED)
     }
 
     /// What tells the processes of this home from those of others on the host. A copy of the home gets the same; that is
@@ -264,6 +275,11 @@ impl Running {
         let healer = Arc::new(Healer::new(engine.clone()));
         tokio::spawn(tell_exceptions(board.clone(), caught));
         tokio::spawn(scrape(board.clone(), engine.clone(), inside.clone()));
+        let pulse = Pulse::default();
+        engine.keep_calling(ENGINE_EVERY, {
+            let beat = pulse.engine.clone();
+            move || beat.turn(ENGINE_EVERY)
+        });
         let ticker = Ticker {
             board: board.clone(),
             engine: engine.clone(),
@@ -272,15 +288,14 @@ impl Running {
             inside: inside.clone(),
             sampler: Sampler::new(home),
             trouble: Trouble::new(board.clone(), engine.clone(), logs.clone(), healer.clone()),
+            pulse: pulse.clone(),
             every: settings.sample_every,
         };
         ticker.start().map_err(|error| failed("the thread that measures cannot be started", &error))?;
         let prober = Prober { board: board.clone(), engine: engine.clone(), logs: logs.clone(), healer };
         prober.start().map_err(|error| failed("the thread that checks health cannot be started", &error))?;
-        Ok(Self {
-            node: Arc::new(LocalNode { board, engine, logs, state, history, inside, profiles: Profiles::of(home), end }),
-            records,
-        })
+        let profiles = Profiles::of(home);
+        Ok(Self { node: Arc::new(LocalNode { board, engine, logs, state, history, inside, profiles, pulse, end }), records })
     }
 
     async fn run(
@@ -323,7 +338,14 @@ impl Running {
         let _ = std::fs::write(place.run.join("address"), &url);
         greet(&self.node.state, &url, &auth).await;
         tokio::spawn(look_after_state(self.node.state.clone(), self.node.engine.clone()));
+        let manager = process::Manager::of_environment();
+        tell(&manager, "READY=1");
+        tokio::spawn(watcher::feed(manager.clone(), self.node.pulse.clone()));
+        if let Some(url) = settings.heartbeat.url.clone() {
+            tokio::spawn(watcher::heartbeat(url, settings.heartbeat.every, self.node.pulse.clone()));
+        }
         let mut successor = None;
+        let mut boot = String::new();
         let leave = loop {
             tokio::select! {
                 end = ended.recv() => match end {
@@ -334,13 +356,23 @@ impl Running {
                     Some(End::Stop) | None => break false,
                 },
                 told = signals.next() => match told {
-                    Told::End => break false,
+                    Told::End => {
+                        boot = process::boot_id().unwrap_or_default();
+                        break false;
+                    }
                     Told::Leave => break true,
                     Told::Reload => reload(&self.node.engine, file.as_deref(), &settings).await,
                 },
             }
         };
+        if successor.is_none() {
+            tell(&manager, "STOPPING=1");
+        }
         if !leave {
+            // Before anything is stopped: who looks in between is not to take it for a mishap.
+            if let Err(error) = std::fs::write(place.stopped(), boot) {
+                tracing::error!(%error, "failed to write down that qd was stopped on purpose; `qd check --heal` will start it again");
+            }
             // What is still being started must be known before it can be stopped.
             if !beginning.is_finished() {
                 let _ = tokio::time::timeout(FIRST_APPS, beginning).await;
@@ -362,6 +394,13 @@ impl Running {
         let _ = std::fs::remove_file(place.run.join("address"));
         // Threads that pump and measure end with the process.
         std::process::exit(0);
+    }
+}
+
+/// Tells the service manager, if there is one.
+fn tell(manager: &process::Manager, what: &str) {
+    if let Err(error) = manager.tell(what) {
+        tracing::warn!(%error, what, "failed to tell the service manager");
     }
 }
 

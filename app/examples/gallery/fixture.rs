@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use app::model::{
-    App, AppMetrics, Cause, Component, ComponentStatus, CpuFigures, DayCell, DiskFigures, Event, EventKind, ExecMode, Exit,
-    HealthDocument, HealthStatus, HostTrend, Instance, Limits, LogLine, LogPage, LogStream, MemoryFigures, MetricPoint, Node,
-    Overview, Range, State, Time, Trend, UptimeFigures,
+    App, AppMetrics, Availability, AvailabilitySpan, Cause, Component, ComponentStatus, CpuFigures, DaemonFigures, DayCell,
+    DiskFigures, ErrorBudget, Event, EventKind, ExecMode, Exit, HealthDocument, HealthStatus, HostTrend, Instance, Limits,
+    LogLine, LogPage, LogStream, MemoryFigures, MetricPoint, Node, Outage, Overview, Range, State, Time, Trend, UptimeFigures,
 };
 
 /// 20:44:10 on a day in December.
@@ -187,9 +187,42 @@ fn health(apps: &[App]) -> HealthDocument {
         },
         uptime: UptimeFigures { system_seconds: 1_047_600.0, process_seconds: 241_920.0 },
         trees: Default::default(),
+        daemon: DaemonFigures {
+            memory_rss_mb: 23.6,
+            threads: 14,
+            open_files: 61,
+            open_files_limit: 524_288,
+            engine_lag_ms: 1,
+            ticker_lag_ms: 2,
+            history_queue: 0,
+            history_bytes: 38 << 20,
+            state_bytes: 124 << 10,
+        },
         platform: "linux".into(),
         hostname: "asterisk-translation-vm".into(),
         timestamp: NOW,
+    }
+}
+
+/// Down twice this month.
+pub(crate) fn availability(name: &str) -> Availability {
+    let span = |hours: u32, down_ms: u64| {
+        let wanted_ms = u64::from(hours) * 3_600_000;
+        AvailabilitySpan { hours, wanted_ms, down_ms, percent: Some((wanted_ms - down_ms) as f64 * 100.0 / wanted_ms as f64) }
+    };
+    let outage = |ago: i64, lasted: i64, cause, message: &str| {
+        let from = NOW - ago * 60_000;
+        Outage { from, to: Some(from + lasted), cause, message: message.into() }
+    };
+    Availability {
+        app: name.into(),
+        since: Some(NOW - 100 * 86_400_000),
+        spans: vec![span(24, 21_000), span(168, 21_000), span(720, 1_281_000)],
+        budget: Some(ErrorBudget { target_percent: 99.9, allowed_ms: 2_592_000, left_ms: 1_311_000 }),
+        outages: vec![
+            outage(61, 21_000, Cause::Probe, "is not healthy: GET /api-health: no answer within 2.0 s (3 times)"),
+            outage(18_000, 1_260_000, Cause::Crash, "crash, exit 1 after 3 s"),
+        ],
     }
 }
 

@@ -32,6 +32,7 @@ fn pages() -> Vec<(&'static str, PageData)> {
             at,
             metrics: Ok(fixture::metrics(name)),
             logs: Ok(fixture::logs()),
+            availability: Ok(fixture::availability(name)),
             events: Ok(fixture::events().into_iter().filter(|event| event.app.as_deref() == Some(name)).collect()),
         }));
         PageData { may_control, ..page(route, content) }

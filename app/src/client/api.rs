@@ -6,7 +6,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortSignal, RequestCache, RequestInit, Response};
 
-use crate::model::{AppMetrics, Event, EventList, LogPage, Time};
+use crate::model::{AppMetrics, Availability, Event, EventList, LogPage, Time};
 use crate::page::{ALL_EVENTS, APP_EVENTS, AppContent, Content, LINES, LINES_AROUND, POINTS, chart_span};
 use crate::route::{Route, encode};
 use crate::ui::Ui;
@@ -121,7 +121,8 @@ pub(super) async fn load(ui: Ui, route: &Route) -> Content {
         Route::App { name, at, .. } => {
             let (from, to) = chart_span(route, ui.dashboard.with_untracked(|dashboard| dashboard.time()));
             let (metrics, logs, events) = (metrics(name, from, to).await, logs(name, *at).await, events(name).await);
-            Content::App(Box::new(AppContent { name: name.clone(), at: *at, metrics, logs, events }))
+            let availability = availability(name).await;
+            Content::App(Box::new(AppContent { name: name.clone(), at: *at, metrics, logs, events, availability }))
         }
     }
 }
@@ -138,6 +139,11 @@ async fn metrics(name: &str, from: Time, to: Time) -> Result<AppMetrics, String>
 async fn events(name: &str) -> Result<Vec<Event>, String> {
     let path = ["/api/events?app=", &encode(name), "&limit=", &APP_EVENTS.to_string()].concat();
     get::<EventList>(&path).await.map(|list| list.events)
+}
+
+/// How much of the time an app was there.
+pub(super) async fn availability(name: &str) -> Result<Availability, String> {
+    get(&of_app(name, "/availability")).await
 }
 
 /// So many lines are taken at once while a log is followed.

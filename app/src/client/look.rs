@@ -6,11 +6,11 @@ use leptos::task::spawn_local;
 use leptos::web_sys::HtmlElement;
 use wasm_bindgen::JsCast;
 
-use super::api::{logs, logs_since};
+use super::api::{self, logs, logs_since};
 use super::navigate::rename;
 use crate::chart::feed;
 use crate::component::LogView;
-use crate::model::{AppMetrics, Time};
+use crate::model::{AppMetrics, Availability, Event, Time};
 use crate::route::Route;
 use crate::ui::Ui;
 
@@ -37,6 +37,19 @@ pub(crate) fn feed_charts(ui: Ui, name: String, metrics: RwSignal<Result<AppMetr
             });
         }
     });
+}
+
+/// Asks again for how much of the time an app was there, whenever something happened to it.
+pub(crate) fn follow_availability(name: String, events: Memo<Vec<Event>>, told: RwSignal<Result<Availability, String>>) {
+    let newest = Memo::new(move |_| events.with(|events| events.first().map(|event| event.id)));
+    Effect::watch(
+        move || newest.get(),
+        move |_, _, _| {
+            let name = name.clone();
+            spawn_local(async move { told.set(api::availability(&name).await) });
+        },
+        false,
+    );
 }
 
 /// Fetches what was written since, with each tick, while the log follows and is seen.

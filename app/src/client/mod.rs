@@ -30,7 +30,7 @@ pub(crate) use self::{
     act::act,
     dialog::{closed, modal},
     dom::{fraction, offset_ms, palette_key, switch_theme},
-    look::{feed_charts, follow_log, keep_in_sight, look_at},
+    look::{feed_charts, follow_availability, follow_log, keep_in_sight, look_at},
     navigate::go,
     profile::{list_profiles, take_profile},
     start::{page_data, start},

@@ -4,7 +4,7 @@ use leptos::html::{Dialog, Ol};
 use leptos::prelude::*;
 
 use crate::component::LogView;
-use crate::model::{Action, AppMetrics, ProfileKind, Time};
+use crate::model::{Action, AppMetrics, Availability, Event, ProfileKind, Time};
 use crate::page::ProfileView;
 use crate::route::Route;
 use crate::ui::{Overlay, Ui};
@@ -25,6 +25,7 @@ pub(crate) const fn fraction(_: &leptos::ev::PointerEvent) -> f64 {
     0.0
 }
 pub(crate) fn feed_charts(_: Ui, _: String, _: RwSignal<Result<AppMetrics, String>>) {}
+pub(crate) fn follow_availability(_: String, _: Memo<Vec<Event>>, _: RwSignal<Result<Availability, String>>) {}
 pub(crate) fn follow_log(_: Ui, _: String, _: RwSignal<LogView>) {}
 pub(crate) const fn look_at(_: Ui, _: &str, _: Option<Time>, _: RwSignal<LogView>) {}
 pub(crate) fn list_profiles(_: String, _: RwSignal<ProfileView>) {}

@@ -191,6 +191,9 @@ pub struct HealthDocument {
     /// How the processes of an app are held together.
     #[serde(default)]
     pub trees: TreeFigures,
+    /// What `qd` itself uses, and whether it keeps up.
+    #[serde(default)]
+    pub daemon: super::DaemonFigures,
     /// Operating system: `linux`.
     pub platform: String,
     /// Name of the host.

@@ -1,7 +1,9 @@
 //! What the parts of Quarterdeck and its clients say to each other: plain data, serde only.
 
 mod app;
+mod availability;
 mod control;
+mod daemon;
 mod dependency;
 mod event;
 mod finding;
@@ -20,7 +22,9 @@ mod stream;
 mod time;
 
 pub use app::{App, Exit, Instance, Limits, State};
+pub use availability::{Availability, AvailabilitySpan, ErrorBudget, Outage};
 pub use control::{Action, ControlAnswer, ControlStatus};
+pub use daemon::DaemonFigures;
 pub use dependency::{Dependency, Until};
 pub use event::{Cause, Event, EventKind};
 pub use finding::{Finding, Sign, Signs, Threshold};

@@ -131,6 +131,8 @@ pub struct AppSpec {
     pub layer: Option<String>,
     /// Does the system count as down without it?
     pub critical: bool,
+    /// `availability_target`: percent of the time in which it is to be there; none for no target.
+    pub availability_target: Option<f64>,
     /// `port`: where it is expected to listen.
     pub port: Option<u16>,
     /// The script: a path (absolute or relative to `cwd`), or a word to look up in `PATH` when the app is started.
@@ -244,6 +246,7 @@ impl Default for AppSpec {
             namespace: "default".into(),
             layer: None,
             critical: false,
+            availability_target: None,
             port: None,
             script: String::new(),
             shell: false,

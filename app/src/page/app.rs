@@ -1,5 +1,6 @@
 //! One app: charts under one axis of time, its log beside them, and why it restarted.
 
+mod availability;
 mod charts;
 mod details;
 mod figures;
@@ -8,6 +9,7 @@ mod runs;
 
 use leptos::prelude::*;
 
+use self::availability::AvailabilityPart;
 use self::charts::Charts;
 use self::details::Details;
 pub(crate) use self::profiles::ProfileView;
@@ -54,11 +56,13 @@ pub(crate) fn AppPage(name: String) -> impl IntoView {
         metrics: Err(String::new()),
         logs: Ok(crate::model::LogPage::default()),
         events: Ok(Vec::new()),
+        availability: Ok(Default::default()),
     });
     let metrics = RwSignal::new(first.metrics);
     let log = RwSignal::new(LogView { around: first.at, page: first.logs });
     let at = RwSignal::new(first.at);
     let older = RwSignal::new(first.events);
+    let availability = RwSignal::new(first.availability);
     // A new address of the same app: another range, another moment.
     Effect::watch(
         content,
@@ -66,6 +70,7 @@ pub(crate) fn AppPage(name: String) -> impl IntoView {
             if let Some(new) = content.clone() {
                 metrics.set(new.metrics);
                 older.set(new.events);
+                availability.set(new.availability);
                 at.set(new.at);
                 log.set(LogView { around: new.at, page: new.logs });
             }
@@ -86,6 +91,7 @@ pub(crate) fn AppPage(name: String) -> impl IntoView {
     let looked = Looked { metrics, events, at, log };
     client::feed_charts(ui, name.clone(), metrics);
     client::follow_log(ui, name.clone(), log);
+    client::follow_availability(name.clone(), events, availability);
     let marks = Memo::new(move |_| {
         let told = |event: &Event| {
             matches!(event.kind, EventKind::Exit | EventKind::SpawnFailed | EventKind::Start)
@@ -107,6 +113,7 @@ pub(crate) fn AppPage(name: String) -> impl IntoView {
             <Log name=name.clone() log marks follow />
         </div>
         <Runs name=name.clone() looked />
+        <AvailabilityPart name=name.clone() told=availability />
         {ui.may_control.then(|| view! { <Profiles name=name.clone() /> })}
         <Details name />
     }

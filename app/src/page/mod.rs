@@ -12,7 +12,7 @@ pub(crate) use events::EventsPage;
 pub(crate) use overview::OverviewPage;
 pub(crate) use plain::{Failed, NoApp, NotFound};
 
-use crate::model::{AppMetrics, Event, LogPage, Overview, Time};
+use crate::model::{AppMetrics, Availability, Event, LogPage, Overview, Time};
 use crate::route::Route;
 
 /// All that a page is rendered from. It travels to the browser with the page, so that it comes alive without a second request.
@@ -58,6 +58,8 @@ pub struct AppContent {
     pub logs: Result<LogPage, String>,
     /// What happened to it, newest first.
     pub events: Result<Vec<Event>, String>,
+    /// How much of the time it was there.
+    pub availability: Result<Availability, String>,
 }
 
 /// How many points a chart asks for.

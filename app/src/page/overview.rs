@@ -1,7 +1,10 @@
 //! Everything at a glance.
 
+mod daemon;
+
 use leptos::prelude::*;
 
+use self::daemon::Daemon;
 use crate::chart::{Spark, SparkLine};
 use crate::component::{AppRow, EventLine};
 use crate::erased::Erase;
@@ -44,6 +47,7 @@ pub(crate) fn OverviewPage() -> impl IntoView {
             </div>
             <News />
         </div>
+        <Daemon />
     }
     .erase()
 }

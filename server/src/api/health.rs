@@ -44,15 +44,16 @@ pub(super) async fn heartbeat(State(context): State<Context>, Path(key): Path<St
     if context.control.hear_heartbeat(&key) { Ok(StatusCode::NO_CONTENT) } else { Err(ApiError::no_such_page()) }
 }
 
-/// Does the web side of the node answer?
+/// Does the node answer, and do the threads that start and measure apps get on?
 #[utoipa::path(
     get,
     path = "/api/health/live",
     tag = "health",
-    responses((status = 200, description = "`ok`", body = String)),
+    responses((status = 200, description = "`ok`", body = String), (status = 503, description = "It hangs")),
 )]
-pub(super) async fn live() -> &'static str {
-    "ok"
+pub(super) async fn live(State(context): State<Context>) -> Result<&'static str, ApiError> {
+    let hangs = || ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_live", "It answers, but a thread of it hangs");
+    if context.control.hangs() { Err(hangs()) } else { Ok("ok") }
 }
 
 /// Does its engine work too?

@@ -42,6 +42,7 @@ pub(super) fn groups() -> [(Option<Role>, OpenApiRouter<Context>); 4] {
         .routes(routes!(apps::show::list))
         .routes(routes!(apps::show::one))
         .routes(routes!(apps::metrics::metrics))
+        .routes(routes!(apps::availability::availability))
         .routes(routes!(apps::logs::logs))
         .routes(routes!(past::events))
         .routes(routes!(past::snapshots))

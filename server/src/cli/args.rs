@@ -27,7 +27,7 @@ use super::startup::Startup;
 use super::token::Token;
 use super::unstartup::Unstartup;
 use super::upgrade::Upgrade;
-use super::{Failure, Home, act, alias, delete, flush, jlist, kill, login_link, ping, resurrect};
+use super::{Failure, Home, act, alias, delete, flush, heal, jlist, kill, login_link, ping, resurrect};
 
 /// Starts and watches processes, keeps their history, and shows and controls them in the browser
 #[derive(Debug, Parser)]
@@ -153,7 +153,7 @@ impl Cli {
         let context = Context { screen: Screen::find(self.no_color, self.silent), client, home, called: self.called };
         match self.command {
             Command::Serve(words) => words.run(&context.home),
-            Command::Check(words) => words.run(&context),
+            Command::Check(words) if !words.heal => words.run(&context),
             command => {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
                 let runtime = runtime
@@ -169,7 +169,8 @@ impl Command {
     async fn ask(self, told: Option<&Path>, context: &Context) -> Result<(), Failure> {
         match self {
             // Answered before, without a daemon.
-            Self::Serve(_) | Self::Check(_) => Ok(()),
+            Self::Serve(_) => Ok(()),
+            Self::Check(_) => heal::heal(context).await,
             Self::Start(words) => words.run(context).await,
             Self::Stop(targets) => act::stop(targets, context).await,
             Self::Restart(words) => words.run(Action::Restart, context).await,
@@ -245,6 +246,7 @@ mod tests {
             "qd startup --user ann --print",
             "qd profile:cpu api --duration 20 -i 1",
             "pm2 profile:mem 0",
+            "qd check --heal --home /tmp/x",
             "pm2 startup systemd -u ann --hp /home/ann --wait-ip",
             "pm2 unstartup systemd",
         ] {
@@ -263,6 +265,7 @@ mod tests {
             "qd stop",
             "qd startup upstart",
             "qd profile:cpu api --duration 61",
+            "qd check --heal ecosystem.config.js",
             "qd startup --user a=b",
             "qd token create --role emperor --name x",
         ] {

@@ -1,4 +1,4 @@
-//! `qd check`: what is wrong with an ecosystem file, all of it at once. Starts nothing.
+//! `qd check`: what is wrong with an ecosystem file, all of it at once. Starts nothing. With `--heal` it is about the daemon: see `heal.rs`.
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,9 @@ pub(super) struct Check {
     /// Print what was found as JSON
     #[arg(long)]
     json: bool,
+    /// Bring a dead or hung daemon back, whose apps run on; made for cron
+    #[arg(long, conflicts_with_all = ["config", "only", "env_name", "json"])]
+    pub(super) heal: bool,
 }
 
 #[derive(Serialize)]

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::context::Context;
 use super::{Failure, Home, login_link};
-use crate::process::detach;
+use crate::process::{PidFd, detach};
 
 /// How long a daemon may take until it answers. It may have apps to take back, and a slow disk.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -35,17 +35,35 @@ pub(super) async fn ensure(context: &Context) -> Result<(), Failure> {
     }
     let home = &context.home;
     let is_first = !home.path().join("state.db").exists();
+    start(context).await?;
+    context.screen.say(&format!("Quarterdeck runs in the background, with its dashboard at {}", home.address()))?;
+    if is_first {
+        let link = login_link::fresh(context).await?;
+        context.screen.say(&format!("Log in with this link, once, within 15 minutes: {link}"))?;
+    }
+    Ok(())
+}
+
+/// Starts a daemon, and waits until it answers.
+pub(super) async fn start(context: &Context) -> Result<(), Failure> {
+    let home = &context.home;
     let (mut child, logged) = spawn(home).map_err(|error| {
         Failure::failed(format!(
             "the daemon could not be started in {}: {error}; look at the folder, or name another with --home",
             home.path().display()
         ))
     })?;
-    until_live(context, &mut child, logged).await?;
-    context.screen.say(&format!("Quarterdeck runs in the background, with its dashboard at {}", home.address()))?;
-    if is_first {
-        let link = login_link::fresh(context).await?;
-        context.screen.say(&format!("Log in with this link, once, within 15 minutes: {link}"))?;
+    until_live(context, &mut child, logged).await
+}
+
+/// Waits for one that somebody else starts.
+pub(super) async fn until_answer(context: &Context) -> Result<(), Failure> {
+    let until = Instant::now() + START_LIMIT;
+    while let Err(error) = context.client.get_bytes("/api/health/live").await {
+        if Instant::now() > until {
+            return Err(error);
+        }
+        sleep(LOOK).await;
     }
     Ok(())
 }
@@ -116,6 +134,11 @@ impl End {
         Self(Pid::from_raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()))
     }
 
+    /// The same of one that was found.
+    pub(super) fn of_handle(process: PidFd) -> Self {
+        Self(Some(process.into()))
+    }
+
     /// Has a daemon end at once; its apps run on, for the next one to take back.
     pub(super) fn quit(&self) -> Result<(), Failure> {
         let Some(fd) = &self.0 else { return Ok(()) };
@@ -129,17 +152,22 @@ impl End {
 
     /// Waits for it. Blocks: nothing else is to be done meanwhile.
     pub(super) fn wait(self) -> Result<(), Failure> {
-        let Some(fd) = self.0 else { return Ok(()) };
-        let limit = Timespec::try_from(END_LIMIT).ok();
-        match poll(&mut [PollFd::new(&fd, PollFlags::IN)], limit.as_ref()) {
-            Ok(1..) => Ok(()),
-            Err(error) => Err(Failure::failed(format!(
-                "the end of the daemon could not be waited for: {error}; `qd ping` tells whether it runs"
-            ))),
-            Ok(0) => Err(Failure::failed(format!(
-                "the daemon still runs after {} s, probably because an app does not end; `qd ls` shows which",
-                END_LIMIT.as_secs()
-            ))),
+        if self.wait_for(END_LIMIT)? {
+            return Ok(());
         }
+        Err(Failure::failed(format!(
+            "the daemon still runs after {} s, probably because an app does not end; `qd ls` shows which",
+            END_LIMIT.as_secs()
+        )))
+    }
+
+    /// Waits for it so long at most. Has it ended?
+    pub(super) fn wait_for(self, limit: Duration) -> Result<bool, Failure> {
+        let Some(fd) = self.0 else { return Ok(true) };
+        let limit = Timespec::try_from(limit).ok();
+        let ended = poll(&mut [PollFd::new(&fd, PollFlags::IN)], limit.as_ref());
+        ended.map(|count| count > 0).map_err(|error| {
+            Failure::failed(format!("the end of the daemon could not be waited for: {error}; `qd ping` tells whether it runs"))
+        })
     }
 }

@@ -1,11 +1,13 @@
 //! `qd describe`: all that is known of an app, under the words that PM2 uses where it has them.
 
+use app::availability as words;
 use app::model::{
-    AppSpec, Definition, Dependency, EnvBlock, ExecMode, HealthDocument, Instance, Interpreter, LogFile, ProbeReport, Time,
-    TreeLimits, Until,
+    AppSpec, Availability, Definition, Dependency, EnvBlock, ExecMode, HealthDocument, Instance, Interpreter, LogFile,
+    ProbeReport, Time, TreeLimits, Until,
 };
 use clap::Args;
 
+use super::client::segment;
 use super::context::Context;
 use super::ls;
 use super::screen::{Screen, Tone};
@@ -33,19 +35,24 @@ impl Describe {
             return context.print_json(&chosen);
         }
         let health: HealthDocument = context.client.get("/api/health/system").await?;
-        let texts: Vec<String> = definitions
-            .iter()
-            .filter(|definition| chosen.iter().any(|app| app.name == definition.app.name))
-            .map(|definition| page(definition, &health.trees.message, context.now(), &context.screen))
-            .collect();
+        let mut texts = Vec::new();
+        for definition in definitions.iter().filter(|definition| chosen.iter().any(|app| app.name == definition.app.name)) {
+            let path = format!("/api/apps/{}/availability", segment(&definition.app.name));
+            // The history may be away; all else is told without it.
+            let availability: Option<Availability> = context.client.get(&path).await.ok();
+            texts.push(page(definition, &health.trees.message, availability.as_ref(), context.now(), &context.screen));
+        }
         context.screen.print(&texts.join("\n"))
     }
 }
 
+/// How many outages are told.
+const OUTAGES: usize = 5;
+
 /// Facts under a heading; a fact without a value is left out.
 struct Section(&'static str, Vec<(&'static str, String)>);
 
-fn page(definition: &Definition, held: &str, now: Time, screen: &Screen) -> String {
+fn page(definition: &Definition, held: &str, availability: Option<&Availability>, now: Time, screen: &Screen) -> String {
     let mut text = String::new();
     let (tone, state) = ls::state(definition.app.state);
     let name = screen.paint(Tone::Strong, &format::plain(&definition.app.name));
@@ -58,6 +65,7 @@ fn page(definition: &Definition, held: &str, now: Time, screen: &Screen) -> Stri
         Section("Rules", rules(definition)),
         Section("Limits", limits(&definition.spec, held)),
     ];
+    sections.extend(availability.map(|told| Section("Availability", available(told, now))));
     sections.push(Section("Logs", logs(definition)));
     sections.extend(definition.app.instances.iter().map(|one| Section("Instance", instance(one, now))));
     sections.push(Section("Environment", environment(&definition.app.env)));
@@ -132,6 +140,19 @@ fn rules(Definition { app, spec, .. }: &Definition) -> Vec<(&'static str, String
         ("last check", app.probe.as_ref().map(last_check).unwrap_or_default()),
         ("watch & reload", watched.unwrap_or_else(|| "no".into())),
         ("stops by", format!("{}, and by SIGKILL after {}", spec.stop_signal, format::span(limits.kill_timeout_ms))),
+    ]
+}
+
+/// How much of the time it was there, what is left of its budget, and its latest outages.
+fn available(told: &Availability, now: Time) -> Vec<(&'static str, String)> {
+    let span = |at: usize| told.spans.get(at).filter(|_| told.since.is_some()).map(words::span).unwrap_or_default();
+    let outages = told.outages.iter().take(OUTAGES).map(|one| format!("{} for {}", one.from, words::outage(one, now)));
+    vec![
+        ("last 24 hours", span(0)),
+        ("last 7 days", span(1)),
+        ("last 30 days", span(2)),
+        ("target", told.budget.as_ref().map(words::budget).unwrap_or_default()),
+        ("outages", outages.collect::<Vec<_>>().join("\n")),
     ]
 }
 
@@ -220,6 +241,8 @@ pub(super) fn exec_mode(mode: ExecMode) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use app::model::{AvailabilitySpan, Cause, ErrorBudget, Outage};
+
     use super::super::samples::{NOW, app, errored};
     use super::*;
 
@@ -243,6 +266,18 @@ mod tests {
         assert!(super::limits(&AppSpec::default(), "").iter().all(|(_, value)| value.is_empty()));
     }
 
+    fn availability() -> Availability {
+        let span = |hours| AvailabilitySpan { hours, wanted_ms: 1000, down_ms: 60_000, percent: Some(99.937) };
+        let from = NOW - 90_000;
+        Availability {
+            app: "a".into(),
+            since: Some(NOW - 1000),
+            spans: [24, 168, 720].map(span).into(),
+            budget: Some(ErrorBudget { target_percent: 99.9, allowed_ms: 2_592_000, left_ms: 1_260_000 }),
+            outages: vec![Outage { from, to: Some(from + 60_000), cause: Cause::Crash, message: "crash, exit 1".into() }],
+        }
+    }
+
     fn shown(app: app::model::App) -> String {
         let definition = Definition {
             app,
@@ -253,6 +288,7 @@ mod tests {
         page(
             &definition,
             "Each app runs in a cgroup of its own.",
+            Some(&availability()),
             NOW,
             &Screen { width: 80, colour: false, terminal: false, silent: false },
         )

@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 
 use super::Failure;
 
+/// What a daemon leaves in the folder `run` when it is stopped on purpose, and removes when it is started: empty after a request, else with the id of
+/// the boot.
+pub(crate) const STOPPED: &str = "stopped";
+
 /// Where a node keeps its things: `--home`, else `$QD_HOME`, else `~/.quarterdeck`. An absolute path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home(PathBuf);
@@ -41,6 +45,18 @@ impl Home {
     /// Makes the folder, for its owner alone, if it is not there.
     pub(super) fn create(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
+    }
+
+    /// What belongs to the daemon that runs, or ran last.
+    pub(super) fn run(&self) -> PathBuf {
+        self.0.join("run")
+    }
+
+    /// Was the daemon stopped on purpose? By a request until somebody starts it; by a signal until the host is started anew,
+    /// which tells it to everybody.
+    pub(super) fn rests(&self) -> bool {
+        let told = std::fs::read_to_string(self.run().join(STOPPED));
+        told.is_ok_and(|boot| boot.is_empty() || crate::process::boot_id().is_ok_and(|now| now == boot))
     }
 
     /// The socket on which the daemon answers its owner.

@@ -101,6 +101,15 @@ impl Systemd {
         self.call(&["daemon-reload"]).map(drop)
     }
 
+    /// Is it to run the node of this home, from the start of the host on?
+    pub(super) fn keeps(&self, home: &Path) -> bool {
+        let home = quote::utf8(home).map(|home| format!(" serve --home {}\n", quote::argument(home)));
+        let is_of_home = |text: String| home.is_ok_and(|home| text.contains(&home));
+        self.booted.is_dir()
+            && std::fs::read_to_string(self.path()).is_ok_and(is_of_home)
+            && self.call(&["is-enabled", NAME]).is_ok()
+    }
+
     /// The process that systemd takes for the node, if it runs one.
     pub(super) fn main_pid(&self) -> Result<Option<i32>, Failure> {
         let told = self.call(&["show", "--property=MainPID", "--value", NAME])?;

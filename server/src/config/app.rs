@@ -275,6 +275,7 @@ fn read_rest(entry: &mut Entry, spec: &mut AppSpec) {
     set(&mut spec.namespace, entry.read("namespace", name::label));
     spec.layer = entry.read("layer", name::label);
     set(&mut spec.critical, entry.read("critical", value::switch));
+    spec.availability_target = entry.read("availability_target", number::percent);
     if let Some((health, signs, warnings)) = entry.read("health", health::health) {
         (spec.health, spec.signs) = (health, signs);
         for warning in warnings {

@@ -49,6 +49,7 @@ const KEYS: &[(&str, &[&str])] = &[
     // Our own.
     ("compress", &[]),
     ("critical", &[]),
+    ("availability_target", &[]),
     ("depends_on", &[]),
     ("health", &[]),
     ("layer", &[]),

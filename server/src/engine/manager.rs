@@ -129,6 +129,16 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Calls this on the thread of the engine, again and again, for as long as that gets on.
+    pub fn keep_calling(&self, every: std::time::Duration, call: impl Fn() + Send + 'static) {
+        self.0.runtime.spawn(async move {
+            loop {
+                call();
+                tokio::time::sleep(every).await;
+            }
+        });
+    }
+
     /// Hands on what apps say over `NOTIFY_SOCKET`.
     async fn hear(self, notices: Notices) {
         loop {

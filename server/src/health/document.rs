@@ -23,6 +23,7 @@ pub fn document(apps: &[App], host: &HostFigures, hostname: &str, started_at: Ti
         disk: host.disk.clone(),
         uptime: UptimeFigures { system_seconds: host.uptime_seconds, process_seconds: seconds(started_at, now) },
         trees: host.trees.clone(),
+        daemon: host.daemon.clone(),
         platform: std::env::consts::OS.into(),
         hostname: hostname.into(),
         timestamp: now,

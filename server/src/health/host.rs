@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use app::model::{CpuFigures, DiskFigures, MemoryFigures, TreeFigures};
+use app::model::{CpuFigures, DaemonFigures, DiskFigures, MemoryFigures, TreeFigures};
 use sysinfo::{MemoryRefreshKind, System};
 
 const MIB: u64 = 1 << 20;
@@ -20,6 +20,8 @@ pub struct HostFigures {
     pub uptime_seconds: f64,
     /// How trees are held on it: whoever holds them knows.
     pub trees: TreeFigures,
+    /// What `qd` itself uses. What waits, and what is late, is 0: whoever keeps it knows.
+    pub daemon: DaemonFigures,
 }
 
 /// Measures the host. What cannot be read is 0.
@@ -47,6 +49,7 @@ impl Host {
             disk: self.disk(),
             uptime_seconds: crate::process::monotonic_ms() as f64 / 1000.0,
             trees: TreeFigures::default(),
+            daemon: super::daemon::daemon(&self.home),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Samples of host and apps, their judgement, and the health document.
 
+mod daemon;
 mod document;
 mod host;
 mod judge;

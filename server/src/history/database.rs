@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::level::{self, Level};
 use super::sample::{Sample, Series};
 use super::sqlite::{self, Durability};
-use super::{Error, documents, events, raw, rollup};
+use super::{Error, availability, documents, events, raw, rollup};
 
 /// Schema steps, oldest first. One that was released is never changed.
 pub(super) const STEPS: &[&str] = &[
@@ -80,6 +80,7 @@ pub(super) const STEPS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     ALTER TABLE series ADD COLUMN rolled INTEGER NOT NULL DEFAULT 0;
 ",
+    availability::TABLES,
 ];
 
 /// What is written in one transaction.
@@ -137,6 +138,7 @@ impl Database {
         let mut hours = BTreeSet::new();
         for event in batch.events {
             events::write(&transaction, event)?;
+            availability::write(&transaction, event)?;
         }
         for (time, json) in batch.documents {
             documents::write(&transaction, *time, json)?;

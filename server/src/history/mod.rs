@@ -2,6 +2,7 @@
 //! and may be thrown away. Neither ever makes the engine wait: see [`History`].
 
 mod archive;
+mod availability;
 mod database;
 mod day;
 mod documents;
@@ -16,6 +17,7 @@ mod retention;
 mod rollup;
 mod sample;
 mod sqlite;
+mod standing;
 mod state;
 mod store;
 mod stored;

@@ -27,6 +27,7 @@ pub(super) fn tidy(connection: &Connection, settings: &Settings, now: Time) -> r
         (Kind::Samples, minutes_of(settings.samples_kept)),
         (Kind::Documents, before(now, settings.documents_kept)),
         (Kind::Events, before(now, settings.events_kept)),
+        (Kind::Spells, before(now, settings.events_kept)),
         (Kind::Spans(Level::Minutes), spans_of(settings.minutes_kept)),
         (Kind::Spans(Level::QuarterHours), spans_of(settings.quarter_hours_kept)),
         (Kind::Spans(Level::Hours), spans_of(settings.hours_kept)),
@@ -52,7 +53,7 @@ pub(super) fn used_bytes(connection: &Connection) -> rusqlite::Result<u64> {
 fn shrink(connection: &Connection, max_bytes: u64) -> rusqlite::Result<bool> {
     let [minutes, quarter_hours, hours] = Level::ALL.map(Kind::Spans);
     let mut rounds = ROUNDS;
-    for kind in [Kind::Documents, Kind::Samples, Kind::Events, minutes, quarter_hours, hours] {
+    for kind in [Kind::Documents, Kind::Samples, Kind::Events, minutes, quarter_hours, hours, Kind::Spells] {
         while used_bytes(connection)? > max_bytes {
             if rounds == 0 {
                 return Ok(true);
@@ -79,6 +80,7 @@ enum Kind {
     Documents,
     Samples,
     Events,
+    Spells,
     Spans(Level),
 }
 
@@ -90,6 +92,10 @@ fn remove_old(connection: &Connection, kind: Kind, end: i64, is_careful: bool) -
             "DELETE FROM documents WHERE time IN (SELECT time FROM documents WHERE time < ?1 ORDER BY time LIMIT ?2)".into()
         }
         Kind::Events => "DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT ?2) AND time < ?1".into(),
+        Kind::Spells => {
+            "DELETE FROM spells WHERE (app, began) IN (SELECT app, began FROM spells WHERE ended < ?1 ORDER BY ended LIMIT ?2)"
+                .into()
+        }
         Kind::Samples => "DELETE FROM raw WHERE (minute, series) IN (
                  SELECT minute, series FROM raw WHERE minute < ?1 ORDER BY minute, series LIMIT ?2)"
             .into(),

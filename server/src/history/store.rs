@@ -5,12 +5,12 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use app::model::{AppMetrics, Event, Figure, HostTrend, Time, Trend};
+use app::model::{AppMetrics, Availability, Event, Figure, HostTrend, Time, Trend};
 use bytes::Bytes;
 use rusqlite::Connection;
 use serde_json::value::RawValue;
@@ -20,7 +20,7 @@ use super::readers::{Readers, lock};
 use super::recent::Recent;
 use super::sample::Series;
 use super::writer::{Message, Shared, Writer};
-use super::{Error, Notify, Settings, State, Tick, archive, database, documents, events, metrics, now};
+use super::{Error, Notify, Settings, State, Tick, archive, availability, database, documents, events, metrics, now};
 use crate::control::{EventQuery, Span};
 
 const FILE: &str = "history.db";
@@ -61,6 +61,7 @@ impl History {
             notify,
             recent: Mutex::new(Recent::default()),
             lost: AtomicU64::new(0),
+            waiting: AtomicU32::new(0),
             size: AtomicU64::new(0),
         });
         let thread = Writer::new(Arc::clone(&shared));
@@ -90,7 +91,10 @@ impl History {
     }
 
     fn send(&self, message: Message) {
+        // Before it is sent: it may be taken out at once.
+        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
         if self.writer.try_send(message).is_err() {
+            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -105,6 +109,12 @@ impl History {
     #[must_use]
     pub fn host_trend(&self) -> HostTrend {
         lock(&self.shared.recent).host_trend(now())
+    }
+
+    /// How many events and documents wait for the thread that writes them.
+    #[must_use]
+    pub fn waiting(&self) -> u32 {
+        self.shared.waiting.load(Ordering::Relaxed)
     }
 
     /// Size of `history.db` in bytes, as it was a minute ago at most.
@@ -177,6 +187,22 @@ impl History {
             Some(answer) => Ok(answer),
             None => ask(question, None),
         }
+    }
+
+    /// How available an app was in the last 24 hours, 7 days and 30 days, with what is left of the budget that a target in percent gives.
+    ///
+    /// # Errors
+    /// The database cannot be read. While there is none, what is in memory counts alone.
+    pub fn availability(&self, app: &str, target: Option<f64>) -> Result<Availability, Error> {
+        let now = now();
+        let read = self.read(|connection| availability::read(connection, app, now));
+        let mut known = or_none_while_away(read)?.unwrap_or_default();
+        // What is not written yet. The end of a host is told when the node starts, and written long before anybody asks.
+        let recent = lock(&self.shared.recent);
+        let mine = recent.events().filter(|event| event.app.as_deref() == Some(app));
+        mine.for_each(|event| known.apply(event, event.time));
+        drop(recent);
+        Ok(known.availability(app, target, now))
     }
 
     /// Stored health documents as JSON, newest first.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
@@ -54,6 +54,8 @@ pub(super) struct Shared {
     pub(super) notify: Notify,
     pub(super) recent: Mutex<Recent>,
     pub(super) readers: Readers,
+    /// Records that were sent and not yet taken.
+    pub(super) waiting: AtomicU32,
     /// Records that were lost since it was last told.
     pub(super) lost: AtomicU64,
     /// Size of the files in bytes.
@@ -125,6 +127,9 @@ impl Writer {
     }
 
     pub(super) fn take(&mut self, message: Message) {
+        if matches!(message, Message::Event(_) | Message::Document(..)) {
+            self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
         match message {
             Message::Event(event) => {
                 self.events.push(event);

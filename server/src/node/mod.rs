@@ -5,18 +5,20 @@ mod exceptions;
 mod healer;
 mod prober;
 mod profile;
+mod pulse;
 mod scraper;
 mod ticker;
 mod trouble;
 mod upgrade;
+pub mod watch;
 
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use app::model::{
-    Action, App, AppMetrics, AppSpec, Definition, EnvBlock, Event, HealthDocument, LogPage, Node, Overview, ProfileFile,
-    ProfileOrder,
+    Action, App, AppMetrics, AppSpec, Availability, Definition, EnvBlock, Event, HealthDocument, LogPage, Node, Overview,
+    ProfileFile, ProfileOrder,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -32,6 +34,7 @@ use crate::logs::Logs;
 pub use exceptions::tell_exceptions;
 pub use healer::Healer;
 pub use prober::Prober;
+pub use pulse::{ENGINE_EVERY, Pulse};
 pub use scraper::scrape;
 pub use ticker::{Ticker, no_document};
 pub use trouble::Trouble;
@@ -65,6 +68,8 @@ pub struct LocalNode {
     pub inside: Inside,
     /// What was taken of them.
     pub profiles: Profiles,
+    /// Whether its loops turn.
+    pub pulse: Pulse,
     /// Told when somebody asks for the end.
     pub end: mpsc::UnboundedSender<End>,
 }
@@ -92,6 +97,10 @@ impl Control for LocalNode {
 
     fn is_ready(&self) -> bool {
         self.engine.is_ready()
+    }
+
+    fn hangs(&self) -> bool {
+        self.pulse.stuck(watch::STUCK).is_some()
     }
 
     fn apps(&self) -> Arc<Vec<App>> {
@@ -200,6 +209,12 @@ impl Control for LocalNode {
         self.spec(name)?;
         let (history, name) = (self.history.clone(), name.to_owned());
         blocking(move || history.metrics(&name, span).map_err(|error| failed("The history cannot be read", &error))).await
+    }
+
+    async fn availability(&self, name: &str) -> Result<Availability, Refusal> {
+        let target = self.spec(name)?.availability_target;
+        let (history, name) = (self.history.clone(), name.to_owned());
+        blocking(move || history.availability(&name, target).map_err(|error| failed("The history cannot be read", &error))).await
     }
 
     async fn events(&self, query: EventQuery) -> Result<Vec<Event>, Refusal> {

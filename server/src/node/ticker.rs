@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use app::model::{Component, Figure, HealthDocument, HealthStatus, Instance};
 
+use super::Pulse;
 use crate::engine::{Board, Engine};
 use crate::health::{HostFigures, InstanceSample, Sample, Sampler, Watched, document};
 use crate::history::{AppSample, History, HostSample, Tick};
@@ -34,6 +35,8 @@ pub struct Ticker {
     pub sampler: Sampler,
     /// What finds trouble in it.
     pub trouble: Trouble,
+    /// Where it shows that it turns.
+    pub pulse: Pulse,
     /// Time between two ticks.
     pub every: Duration,
 }
@@ -56,7 +59,9 @@ impl Ticker {
                     self.history.record_document(told.value.timestamp, told.json.clone());
                     (stored, status) = (Some(begun), Some(told.value.status));
                 }
-                std::thread::sleep(self.every.saturating_sub(begun.elapsed()));
+                let pause = self.every.saturating_sub(begun.elapsed());
+                self.pulse.ticker.turn(pause);
+                std::thread::sleep(pause);
             }
         };
         std::thread::Builder::new().name("ticker".into()).spawn(run).map(drop)
@@ -92,6 +97,9 @@ impl Ticker {
         let mut host = host.clone();
         (host.disk.history_bytes, host.disk.logs_bytes) = (self.history.size_bytes(), self.logs.total_bytes());
         host.trees = self.engine.trees_held();
+        host.daemon.history_bytes = host.disk.history_bytes;
+        host.daemon.history_queue = self.history.waiting();
+        (host.daemon.engine_lag_ms, host.daemon.ticker_lag_ms) = (self.pulse.engine.lag_ms(), self.pulse.ticker.lag_ms());
         let node = self.board.node();
         document(&self.board.apps(), &host, &node.hostname, node.started_at, process::wall_clock())
     }

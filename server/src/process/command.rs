@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use app::model::{AppSpec, ExecMode, Interpreter};
 
+use super::manager::MANAGER_VARIABLES;
 use super::spawn::SpawnError;
 use crate::config::{interpreter, normal_path};
 
@@ -113,6 +114,8 @@ fn is_program(path: &Path) -> bool {
 #[must_use]
 pub fn environment(spec: &AppSpec, pm_id: u32, index: u32, marker: &str) -> BTreeMap<String, String> {
     let mut env = spec.inherited_env.clone();
+    // The caller may be run by a service manager, as we may be.
+    env.retain(|name, _| !MANAGER_VARIABLES.contains(&name.as_str()));
     env.extend(spec.env.iter().map(|(name, value)| (name.clone(), value.clone())));
     if let Some(variable) = &spec.increment_var {
         let base: i64 = env.get(variable).and_then(|value| value.parse().ok()).unwrap_or(0);

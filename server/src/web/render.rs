@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use app::backend::{Around, Backend};
-use app::model::{App, AppMetrics, Event, LogPage, Overview, Time};
+use app::model::{App, AppMetrics, Availability, Event, LogPage, Overview, Time};
 use app::render::{Rendered, render};
 use app::shell::ShellOptions;
 use async_trait::async_trait;
@@ -63,6 +63,10 @@ impl Backend for Answers {
     async fn events(&self, app: Option<&str>, limit: usize) -> Result<Vec<Event>, String> {
         let query = EventQuery { app: app.map(str::to_owned), limit, ..EventQuery::default() };
         self.control.events(query).await.map_err(sentence)
+    }
+
+    async fn availability(&self, name: &str) -> Result<Availability, String> {
+        self.control.availability(name).await.map_err(sentence)
     }
 
     fn may_control(&self) -> bool {

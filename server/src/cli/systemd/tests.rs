@@ -43,6 +43,7 @@ fn there_and_back() {
     systemd.install(&text()).unwrap();
     assert_eq!(std::fs::read_to_string(systemd.path()).unwrap(), text());
     assert!(systemd.may_replace(false).unwrap());
+    assert!(systemd.keeps(Path::new("/srv/home")) && !systemd.keeps(Path::new("/srv/home2")));
     systemd.restart().unwrap();
     assert_eq!(systemd.main_pid().unwrap(), None);
     systemd.uninstall(false).unwrap();
@@ -53,6 +54,7 @@ fn there_and_back() {
         [
             "daemon-reload".into(),
             format!("enable {unit}"),
+            format!("is-enabled {unit}"),
             format!("restart {unit}"),
             format!("show --property=MainPID --value {unit}"),
             format!("disable {unit}"),

@@ -27,15 +27,21 @@
 //!
 //! [stream]
 //! max_clients = 10000
+//!
+//! [heartbeat]                    # asked for while qd works, so that a monitor elsewhere raises the alarm when it does not
+//! url = "https://monitor.example.org/ping/KEY"
+//! every = "1m"
 //! ```
 
 mod address;
+mod heartbeat;
 mod hosts;
 mod table;
 
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use app::model::{LogPolicy, Rotation};
+use hyper::Uri;
 
 pub use address::address;
 
@@ -67,6 +73,8 @@ pub struct Settings {
     pub control: Control,
     /// `[stream]`.
     pub stream: Stream,
+    /// `[heartbeat]`.
+    pub heartbeat: Heartbeat,
 }
 
 /// How logs are kept.
@@ -113,6 +121,15 @@ pub struct Stream {
     pub max_clients: u32,
 }
 
+/// What is asked for while the node works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// `url`: the address of a monitor; none for none.
+    pub url: Option<Uri>,
+    /// `every`: time between two questions.
+    pub every: Duration,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -123,6 +140,7 @@ impl Default for Settings {
             history: History::default(),
             control: Control::default(),
             stream: Stream::default(),
+            heartbeat: Heartbeat::default(),
         }
     }
 }
@@ -150,6 +168,12 @@ impl Default for Control {
 impl Default for Stream {
     fn default() -> Self {
         Self { max_clients: 10_000 }
+    }
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self { url: None, every: Duration::from_mins(1) }
     }
 }
 
@@ -190,6 +214,8 @@ impl Settings {
         table.read("control.burst", &mut settings.control.burst, number::at_least_one);
         table.read("control.per_minute", &mut settings.control.per_minute, number::at_least_one);
         table.read("stream.max_clients", &mut settings.stream.max_clients, number::at_least_one);
+        table.read("heartbeat.url", &mut settings.heartbeat.url, heartbeat::url);
+        table.read("heartbeat.every", &mut settings.heartbeat.every, heartbeat::every);
         table.finish();
         findings.finish(settings)
     }
@@ -246,6 +272,9 @@ mod tests {
             per_minute = 4
             [stream]
             max_clients = 5
+            [heartbeat]
+            url = "http://localhost:8080/up"
+            every = "10s"
         "#;
         let wanted = Settings {
             listen: SocketAddr::from(([0, 0, 0, 0], 80)),
@@ -266,6 +295,7 @@ mod tests {
             },
             control: Control { burst: 3, per_minute: 4 },
             stream: Stream { max_clients: 5 },
+            heartbeat: Heartbeat { url: Some(Uri::from_static("http://localhost:8080/up")), every: Duration::from_secs(10) },
         };
         assert_eq!(Settings::parse("q.toml", text), Ok((wanted, vec![])));
     }
@@ -279,16 +309,20 @@ mod tests {
             .take_while(|line| *line != "//! ```")
             .fold(String::new(), |text, line| text + line.trim_start_matches("//!").trim_start() + "\n");
         let (settings, warnings) = Settings::parse("q.toml", &example).unwrap();
-        assert_eq!(settings, Settings { hosts: vec!["status.example.org".into()], ..Settings::default() });
+        let url = Some(Uri::from_static("https://monitor.example.org/ping/KEY"));
+        let heartbeat = Heartbeat { url, ..Heartbeat::default() };
+        assert_eq!(settings, Settings { hosts: vec!["status.example.org".into()], heartbeat, ..Settings::default() });
         assert!(warnings.is_empty() && example.contains("[stream]"));
     }
 
     #[test]
     fn all_mistakes_at_once() {
-        let told = refused("listen = 'here'\nsample_every = '1ms'\nlogs = 3\n[control]\nburst = 0\n");
+        let told = refused(
+            "listen = 'here'\nsample_every = '1ms'\nlogs = 3\n[control]\nburst = 0\n[heartbeat]\nurl = '/up'\nevery = '1ms'\n",
+        );
         let lines: Vec<&str> = told.lines().collect();
-        assert_eq!(lines.len(), 4, "{told}");
-        for key in ["listen", "sample_every", "logs", "control.burst"] {
+        assert_eq!(lines.len(), 6, "{told}");
+        for key in ["listen", "sample_every", "logs", "control.burst", "heartbeat.url", "heartbeat.every"] {
             assert!(lines.iter().any(|line| line.starts_with(&format!("q.toml: {key}: "))), "{key} in {told}");
         }
         assert!(refused("listen = [\n").starts_with("q.toml:"), "a line is told");

@@ -46,6 +46,16 @@ pub(in crate::config) fn at_least_one(value: &Value) -> Read<u32> {
     count(value).ok().filter(|number| *number > 0).map_or_else(|| wrong(value, "a whole number from 1"), Ok)
 }
 
+/// A part of the time in percent, as a number or with its sign: more than 0, and less than all of it, which nothing can keep.
+pub(in crate::config) fn percent(value: &Value) -> Read<f64> {
+    let number = match value.as_str().and_then(|text| text.trim().strip_suffix('%')) {
+        Some(number) => any(&Value::from(number.trim_end())),
+        None => any(value),
+    };
+    let percent = number.filter(|percent| *percent > 0.0 && *percent < 100.0);
+    percent.map_or_else(|| wrong(value, "a percentage between 0 and 100, such as 99.9"), Ok)
+}
+
 /// A TCP port.
 pub(in crate::config) fn port(value: &Value) -> Read<u16> {
     let port = whole(value).and_then(|number| u16::try_from(number).ok()).filter(|port| *port > 0);
@@ -56,6 +66,21 @@ pub(in crate::config) fn port(value: &Value) -> Read<u16> {
 mod tests {
     use super::{super::check, *};
     use serde_json::json;
+
+    #[test]
+    fn percentages() {
+        check(
+            percent,
+            [
+                (json!(99.9), Some(99.9)),
+                (json!("99.95 %"), Some(99.95)),
+                (json!("99"), Some(99.0)),
+                (json!(0), None),
+                (json!(100), None),
+                (json!("all"), None),
+            ],
+        );
+    }
 
     #[test]
     fn counts() {

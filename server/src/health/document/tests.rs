@@ -1,4 +1,4 @@
-use app::model::{CpuFigures, DiskFigures, HealthStatus, MemoryFigures, ProbeReport, TreeFigures, TreeHold};
+use app::model::{CpuFigures, DaemonFigures, DiskFigures, HealthStatus, MemoryFigures, ProbeReport, TreeFigures, TreeHold};
 use serde_json::{Value, json};
 
 use super::*;
@@ -16,6 +16,17 @@ fn host() -> HostFigures {
             held_by: TreeHold::Cgroup,
             limits: vec!["memory".into(), "pids".into()],
             message: "Each app runs in a cgroup of its own.".into(),
+        },
+        daemon: DaemonFigures {
+            memory_rss_mb: 23.6,
+            threads: 14,
+            open_files: 61,
+            open_files_limit: 524_288,
+            engine_lag_ms: 1,
+            ticker_lag_ms: 2,
+            history_queue: 3,
+            history_bytes: 4096,
+            state_bytes: 2048,
         },
     }
 }

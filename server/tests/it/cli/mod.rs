@@ -2,5 +2,6 @@
 
 mod alone;
 mod check;
+mod heal;
 mod startup;
 mod with_daemon;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use app::model::{
-    Action, App, AppMetrics, AppSpec, Definition, EnvBlock, Event, HealthDocument, LogLine, LogPage, LogStream, Node, Overview,
-    ProfileFile, ProfileOrder, Snapshot, StreamEvent,
+    Action, App, AppMetrics, AppSpec, Availability, Definition, EnvBlock, Event, HealthDocument, LogLine, LogPage, LogStream,
+    Node, Overview, ProfileFile, ProfileOrder, Snapshot, StreamEvent,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -202,6 +202,12 @@ impl Control for Fake {
         self.known(name)?;
         self.ask(format!("metrics {} points", span.limit))?;
         Ok(AppMetrics { app: name.into(), from: span.from, to: span.to, step_ms: 2000, points: Vec::new(), figures: Vec::new() })
+    }
+
+    async fn availability(&self, name: &str) -> Result<Availability, Refusal> {
+        self.known(name)?;
+        self.ask("availability".into())?;
+        Ok(Availability { app: name.into(), ..Availability::default() })
     }
 
     async fn events(&self, query: EventQuery) -> Result<Vec<Event>, Refusal> {

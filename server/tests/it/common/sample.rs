@@ -107,6 +107,7 @@ pub(crate) fn health(names: &[&str]) -> HealthDocument {
         disk: DiskFigures { total_mb: 20_480, free_mb: 10_240, usage_percent: 50.0, history_bytes: 1 << 20, logs_bytes: 2 << 20 },
         uptime: UptimeFigures { system_seconds: 3600.0, process_seconds: 60.0 },
         trees: Default::default(),
+        daemon: Default::default(),
         platform: "linux".into(),
         hostname: "asterisk".into(),
         timestamp: NOW,

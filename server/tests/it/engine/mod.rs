@@ -1,10 +1,12 @@
 //! Real processes under the real binary: what holds whatever dies.
 
 mod adoption;
+mod availability;
 mod chaos;
 mod conditions;
 mod examples;
 mod life;
+mod manager;
 mod policy;
 mod probes;
 mod ready;
