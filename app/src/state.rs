@@ -43,8 +43,9 @@ impl Row {
     pub fn figures(&self) -> Vec<(Figure, f64)> {
         let heap = self.heap_mb.map(|mib| (Figure::HeapBytes, f64::from(mib) * 1_048_576.0));
         let lag = self.lag.map(|lag| (Figure::EventLoopLagMs, f64::from(lag.p99)));
+        let check = self.app.probe.as_ref().and_then(|probe| probe.latency_ms).map(|ms| (Figure::CheckMs, ms));
         let custom = self.app.metrics.iter().map(|(name, value)| (Figure::Custom(name.clone()), *value));
-        heap.into_iter().chain(lag).chain(custom).collect()
+        heap.into_iter().chain(lag).chain(check).chain(custom).collect()
     }
 }
 

@@ -37,6 +37,8 @@ pub enum Figure {
     HeapBytes,
     /// How long the event loop of the worst instance makes 99 of 100 moments wait at most, in ms.
     EventLoopLagMs,
+    /// How long the last check of its health took that passed, in ms.
+    CheckMs,
     /// What the app itself counts, by its name.
     Custom(String),
 }

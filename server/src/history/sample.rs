@@ -65,6 +65,7 @@ impl Series {
             Self::Disk => (2, "".into()),
             Self::Figure(app, Figure::HeapBytes) => (3, Cow::Borrowed(app)),
             Self::Figure(app, Figure::EventLoopLagMs) => (4, Cow::Borrowed(app)),
+            Self::Figure(app, Figure::CheckMs) => (6, Cow::Borrowed(app)),
             Self::Figure(app, Figure::Custom(name)) => (5, format!("{app}{BETWEEN}{name}").into()),
         }
     }
@@ -78,6 +79,7 @@ impl Series {
             3 => Some(Self::Figure(name.into(), Figure::HeapBytes)),
             4 => Some(Self::Figure(name.into(), Figure::EventLoopLagMs)),
             5 => name.split_once(BETWEEN).map(|(app, name)| Self::Figure(app.into(), Figure::Custom(name.to_owned()))),
+            6 => Some(Self::Figure(name.into(), Figure::CheckMs)),
             _ => None,
         }
     }

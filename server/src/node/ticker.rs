@@ -122,12 +122,13 @@ impl Ticker {
     }
 }
 
-/// What is kept of what an app tells of its inside.
+/// What is kept of what an app tells of its inside, and of its checks.
 fn figures(component: &Component) -> Vec<(Figure, f64)> {
     let heap = component.memory_heap_mb.map(|mib| (Figure::HeapBytes, f64::from(mib) * f64::from(1 << 20)));
     let lag = component.event_loop_lag_ms.map(|lag| (Figure::EventLoopLagMs, f64::from(lag.p99)));
+    let check = component.probe.as_ref().and_then(|probe| probe.latency_ms).map(|ms| (Figure::CheckMs, ms));
     let custom = component.metrics.iter().map(|(name, value)| (Figure::Custom(name.clone()), *value));
-    heap.into_iter().chain(lag).chain(custom).collect()
+    heap.into_iter().chain(lag).chain(check).chain(custom).collect()
 }
 
 /// The document of a node whose engine has not spoken yet: down, with nothing in it.

@@ -16,6 +16,7 @@ fn title(figure: &Figure) -> String {
     match figure {
         Figure::HeapBytes => "Heap".into(),
         Figure::EventLoopLagMs => "Event loop lag".into(),
+        Figure::CheckMs => "Answer time of its health check".into(),
         Figure::Custom(name) => name.clone(),
     }
 }
@@ -23,7 +24,7 @@ fn title(figure: &Figure) -> String {
 fn words(figure: &Figure, value: f64) -> String {
     match figure {
         Figure::HeapBytes => format::size(value as u64),
-        Figure::EventLoopLagMs => format::decimal(value) + " ms",
+        Figure::EventLoopLagMs | Figure::CheckMs => format::decimal(value) + " ms",
         Figure::Custom(_) => format::hundredths(value),
     }
 }
@@ -32,7 +33,7 @@ fn words(figure: &Figure, value: f64) -> String {
 fn points(series: &FigureSeries) -> Vec<(Time, f64)> {
     let value = |mean: f64, max: f64| match series.figure {
         Figure::HeapBytes => mean / MIB,
-        Figure::EventLoopLagMs => max,
+        Figure::EventLoopLagMs | Figure::CheckMs => max,
         Figure::Custom(_) => mean,
     };
     series.points.iter().map(|point| (point.time, value(point.mean, point.max))).collect()

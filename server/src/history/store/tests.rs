@@ -310,6 +310,7 @@ fn figures_of_an_app_are_kept_by_their_names() {
     let told = [
         (Figure::HeapBytes, 5_000_704.0),
         (Figure::EventLoopLagMs, 12.3),
+        (Figure::CheckMs, 0.7),
         (custom("Orders / min"), 1_234_567.5),
         (custom("odd"), -1.0),
     ];
@@ -322,6 +323,7 @@ fn figures_of_an_app_are_kept_by_their_names() {
     let expected = [
         (Figure::HeapBytes, 5_000_704.0),
         (Figure::EventLoopLagMs, 12.3),
+        (Figure::CheckMs, 0.7),
         (custom("Orders / min"), 1_234_567.5),
         (custom("odd"), 0.0),
     ];
