@@ -22,7 +22,7 @@ pub fn span(span: &AvailabilitySpan) -> String {
     match span.percent {
         None => "not wanted".to_owned(),
         Some(value) if span.down_ms == 0 => percent(value),
-        Some(value) => [&percent(value), ", down for ", &format::span(span.down_ms)].concat(),
+        Some(value) => [&percent(value), ", down for ", &lasted(span.down_ms)].concat(),
     }
 }
 
@@ -44,11 +44,16 @@ fn target(percent: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
+/// Most are over before a figure would say something.
+fn lasted(ms: u64) -> String {
+    if ms < 100 { "a moment".into() } else { format::span(ms) }
+}
+
 /// `3 m: crash, exit 1`, `3 m so far: crash, exit 1`.
 #[must_use]
 pub fn outage(outage: &Outage, now: Time) -> String {
     let so_far = if outage.to.is_none() { " so far: " } else { ": " };
-    [&format::span(outage.to.unwrap_or(now).since(outage.from)), so_far, &outage.message].concat()
+    [&lasted(outage.to.unwrap_or(now).since(outage.from)), so_far, &outage.message].concat()
 }
 
 #[cfg(test)]
@@ -60,6 +65,7 @@ mod tests {
     fn in_words() {
         let told = |percent, down_ms| span(&AvailabilitySpan { hours: 24, wanted_ms: 1, down_ms, percent });
         assert_eq!(told(Some(99.999), 800), "99.99 %, down for 0.8 s");
+        assert_eq!(told(Some(99.999), 3), "99.99 %, down for a moment");
         assert_eq!(told(Some(100.0), 0), "100.00 %");
         assert_eq!(told(None, 0), "not wanted");
         assert_eq!([24, 168, 720].map(span_name), ["last 24 hours", "last 7 days", "last 30 days"]);
