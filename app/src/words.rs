@@ -1,7 +1,7 @@
 //! What is said about apps and events, in words.
 
 use crate::format;
-use crate::model::{App, DayCell, Event, EventKind, LogStream, State, Time};
+use crate::model::{App, DayCell, Event, EventKind, LogStream, Sign, State, Time};
 use crate::state::{Row, is_down, is_failure};
 
 /// How something stands, for colour and shape.
@@ -55,6 +55,8 @@ fn text(words: impl Into<String>) -> Piece {
     Piece::Text(words.into())
 }
 
+const IN_TROUBLE: &str = "In trouble";
+
 /// The state of an app in a word, and how that is to be shown.
 #[must_use]
 pub fn status(row: &Row) -> (Tone, &'static str) {
@@ -68,7 +70,7 @@ pub fn status(row: &Row) -> (Tone, &'static str) {
         State::Stopped => (Tone::Quiet, "Stopped"),
         _ if app.is_unhealthy() => (Tone::Bad, "Unhealthy"),
         _ if row.failures.len() > 1 => (Tone::Warn, "Unsteady"),
-        _ if !app.findings.is_empty() => (Tone::Warn, "In trouble"),
+        _ if !app.findings.is_empty() => (Tone::Warn, IN_TROUBLE),
         _ if app.instances.iter().any(|one| one.state != State::Online) => (Tone::Warn, "Partly up"),
         _ => (Tone::Good, "Running"),
     }
@@ -78,6 +80,11 @@ pub fn status(row: &Row) -> (Tone, &'static str) {
 #[must_use]
 pub fn since(row: &Row, now: Time) -> String {
     if let Some(since) = row.app.probe.as_ref().filter(|_| row.app.is_unhealthy()).and_then(|probe| probe.since) {
+        return format::span(whole(now.since(since)));
+    }
+    if status(row) == (Tone::Warn, IN_TROUBLE)
+        && let Some(since) = row.app.findings.iter().map(|one| one.since).min()
+    {
         return format::span(whole(now.since(since)));
     }
     match (row.down_since, row.app.first()) {
@@ -101,7 +108,9 @@ pub fn note(row: &Row, now: Time) -> String {
     match tone {
         Tone::Bad => {
             let failed = app.probe.as_ref().filter(|_| app.is_unhealthy()).and_then(|probe| probe.message.clone());
-            parts.extend(failed.or_else(|| app.reason.clone()));
+            // Who took its port says more than that it ended.
+            let taken = app.findings.iter().find(|one| one.sign == Sign::PortTaken).map(|one| one.message.clone());
+            parts.extend(failed.or(taken).or_else(|| app.reason.clone()));
             if let Some(at) = app.instances.iter().filter_map(|one| one.retry_at).min().filter(|at| *at > now) {
                 parts.push("retry in ".to_owned() + &format::span(whole(at.since(now)) + 1000));
             }
@@ -201,11 +210,19 @@ fn detail(rows: &[&Row], running: usize, now: Time) -> Vec<Piece> {
         }
         return pieces;
     }
-    let unsteady: Vec<_> = rows.iter().filter(|row| status(row).0 == Tone::Warn).copied().collect();
+    let (in_trouble, unsteady): (Vec<_>, Vec<_>) =
+        rows.iter().copied().filter(|row| status(row).0 == Tone::Warn).partition(|row| status(row).1 == IN_TROUBLE);
+    if let [row] = in_trouble.as_slice()
+        && let Some(found) = row.app.findings.first()
+    {
+        pieces.extend([Piece::Name(row.app.name.clone()), text([": ", &found.message, "."].concat())]);
+    }
+    let in_trouble = if in_trouble.len() > 1 { in_trouble } else { Vec::new() };
     let resting: Vec<_> = rows.iter().filter(|row| status(row).0 == Tone::Quiet).copied().collect();
     let busy: Vec<_> = rows.iter().filter(|row| status(row).0 == Tone::Busy).copied().collect();
     for (some, one, many) in [
         (busy, " is on its way.", " are on their way."),
+        (in_trouble, "", " are in trouble: their pages say why."),
         (unsteady, " is unsteady: look at why it restarts.", " are unsteady: look at why they restart."),
         (
             resting,

@@ -292,10 +292,13 @@ impl Running {
             every: settings.sample_every,
         };
         ticker.start().map_err(|error| failed("the thread that measures cannot be started", &error))?;
-        let prober = Prober { board: board.clone(), engine: engine.clone(), logs: logs.clone(), healer };
+        let prober = Prober { board: board.clone(), engine: engine.clone(), logs: logs.clone(), healer: healer.clone() };
         prober.start().map_err(|error| failed("the thread that checks health cannot be started", &error))?;
         let profiles = Profiles::of(home);
-        Ok(Self { node: Arc::new(LocalNode { board, engine, logs, state, history, inside, profiles, pulse, end }), records })
+        Ok(Self {
+            node: Arc::new(LocalNode { board, engine, logs, state, history, inside, profiles, pulse, healer, end }),
+            records,
+        })
     }
 
     async fn run(
@@ -378,7 +381,7 @@ impl Running {
                 let _ = tokio::time::timeout(FIRST_APPS, beginning).await;
             }
             tokio::select! {
-                () = self.node.engine.shut_down() => {}
+                () = self.node.engine.shut_down() => self.node.inside.leave(),
                 () = signals.second_end() => tracing::warn!("told to end a second time: apps that have not ended are left running"),
             }
         }

@@ -138,6 +138,7 @@ fn rules(Definition { app, spec, .. }: &Definition) -> Vec<(&'static str, String
         ("cron restart", spec.cron_restart.clone().unwrap_or_default()),
         ("health check", app.probe.as_ref().map(|probe| format!("{}; {}", probe.what, probe.policy)).unwrap_or_default()),
         ("last check", app.probe.as_ref().map(last_check).unwrap_or_default()),
+        ("trouble", app.findings.iter().map(|one| one.message.clone()).collect::<Vec<_>>().join("\n")),
         ("watch & reload", watched.unwrap_or_else(|| "no".into())),
         ("stops by", format!("{}, and by SIGKILL after {}", spec.stop_signal, format::span(limits.kill_timeout_ms))),
     ]

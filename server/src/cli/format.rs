@@ -2,7 +2,7 @@
 
 use app::format::decimal;
 pub(super) use app::format::{size, span};
-use app::model::{App, Exit, State, Time};
+use app::model::{App, Exit, Sign, State, Time};
 
 use crate::config;
 
@@ -34,7 +34,9 @@ pub(super) fn exit(exit: &Exit) -> String {
 
 /// A sentence about an app that needs a person to look at it, without line breaks.
 pub(super) fn trouble(app: &App, now: Time) -> Option<String> {
-    let because = || app.reason.as_deref().map(|why| format!(": {}", plain(why))).unwrap_or_default();
+    // Who took its port says more than that it ended.
+    let taken = app.findings.iter().find(|one| one.sign == Sign::PortTaken).map(|one| one.message.as_str());
+    let because = || taken.or(app.reason.as_deref()).map(|why| format!(": {}", plain(why))).unwrap_or_default();
     let name = plain(&app.name);
     match app.state {
         State::Errored => Some(format!("{name} is down{}.", because())),
@@ -49,6 +51,7 @@ pub(super) fn trouble(app: &App, now: Time) -> Option<String> {
             Some(format!("{name} runs, but does not pass its health check{}.", why.unwrap_or_default()))
         }
         State::Starting if app.reason.is_some() => Some(format!("{name} is not started yet{}.", because())),
+        State::Online if let Some(found) = app.findings.first() => Some(format!("{name}: {}.", plain(&found.message))),
         _ if app.changed => Some(format!("{name} has a changed definition, which counts from its next start.")),
         _ => None,
     }

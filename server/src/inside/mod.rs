@@ -101,6 +101,13 @@ impl Inside {
         Ok((this, told))
     }
 
+    /// Takes away what is not in the home. No app may run any more.
+    pub fn leave(&self) {
+        if let Some(place) = &self.0.place {
+            place.leave();
+        }
+    }
+
     async fn listen(self, listener: std::os::unix::net::UnixListener) {
         let listener = match UnixListener::from_std(listener) {
             Ok(listener) => listener,

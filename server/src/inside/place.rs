@@ -55,6 +55,14 @@ impl Place {
         Ok((place, listener))
     }
 
+    /// Takes away what is outside the home.
+    pub(super) fn leave(&self) {
+        if let Some(folder) = self.probe.parent().filter(|_| self.public) {
+            // It is empty after a restart of the host in any case.
+            let _ = fs::remove_dir_all(folder);
+        }
+    }
+
     pub(super) fn enter(&self, spec: &AppSpec, env: &mut EnvBlock) {
         let options = env.get("NODE_OPTIONS").map(String::as_str).unwrap_or_default();
         let is_forbidden = |option: &str| FORBIDS.iter().any(|forbids| option.starts_with(forbids));

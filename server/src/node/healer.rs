@@ -17,6 +17,23 @@ const FORGOTTEN_AFTER: u64 = 4;
 pub struct Healer {
     engine: Engine,
     healed: Mutex<HashMap<String, Healed>>,
+    /// Apps that are not to be restarted now.
+    spared: Mutex<Vec<String>>,
+}
+
+/// As long as it lives, an app is not restarted for its health.
+pub(super) struct Spared<'a> {
+    healer: &'a Healer,
+    name: String,
+}
+
+impl Drop for Spared<'_> {
+    fn drop(&mut self) {
+        let mut spared = self.healer.spared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = spared.iter().position(|name| *name == self.name) {
+            spared.swap_remove(at);
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -31,11 +48,20 @@ impl Healer {
     /// One for all apps of this engine.
     #[must_use]
     pub fn new(engine: Engine) -> Self {
-        Self { engine, healed: Mutex::default() }
+        Self { engine, healed: Mutex::default(), spared: Mutex::default() }
+    }
+
+    /// Keeps it from being restarted.
+    pub(super) fn spare(&self, name: &str) -> Spared<'_> {
+        self.spared.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
+        Spared { healer: self, name: name.to_owned() }
     }
 
     /// May it be restarted now, for whatever reason?
     pub(super) fn has_rested(&self, name: &str, cooldown_ms: u64) -> bool {
+        if self.spared.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|spared| spared == name) {
+            return false;
+        }
         let healed = self.healed.lock().unwrap_or_else(PoisonError::into_inner);
         healed.get(name).is_none_or(|healed| process::monotonic_ms().saturating_sub(healed.at) >= cooldown_ms)
     }

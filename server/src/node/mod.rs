@@ -68,6 +68,8 @@ pub struct LocalNode {
     pub inside: Inside,
     /// What was taken of them.
     pub profiles: Profiles,
+    /// What restarts apps for their health.
+    pub healer: Arc<Healer>,
     /// Whether its loops turn.
     pub pulse: Pulse,
     /// Told when somebody asks for the end.

@@ -96,18 +96,14 @@ impl Watch {
         if let Some(rule) = &signs.cpu
             && self.cpu.lasts(f64::from(reading.cpu_percent) > rule.above as f64, rule.for_ms, now)
         {
-            let message = format!(
-                "uses {:.0} % of a core, and more than {} % for {} now",
-                reading.cpu_percent,
-                rule.above,
-                seconds(self.cpu, now)
-            );
+            let message =
+                format!("uses {:.0} % of a core, and over {} % for {}", reading.cpu_percent, rule.above, seconds(self.cpu, now));
             found.push(Found { sign: Sign::Busy, message, expected_ms: None, remedy: rule.remedy });
         }
         if let (Some(rule), Some(lag)) = (&signs.lag, reading.lag_ms)
             && self.lag.lasts(f64::from(lag) > rule.above as f64, rule.for_ms, now)
         {
-            let message = format!("its event loop is {lag:.0} ms late (99th percentile), for {} now", seconds(self.lag, now));
+            let message = format!("its event loop is {lag:.0} ms late (99th percentile), for {}", seconds(self.lag, now));
             found.push(Found { sign: Sign::Lag, message, expected_ms: None, remedy: rule.remedy });
         }
         if let (Some(rule), Some(files)) = (&signs.files, reading.files)

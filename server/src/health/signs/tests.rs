@@ -28,7 +28,7 @@ fn busy_means_without_a_pause() {
     assert_eq!(signs_of(60, |at| if at == 40 { 20.0 } else { 99.0 }), [], "a pause begins it anew");
     assert_eq!(signs_of(300, |_| 90.0), [], "not above");
     let found = found(&Signs::default(), 44, |_| Reading { cpu_percent: 97.6, ..Reading::default() });
-    assert_eq!(found[0].message, "uses 98 % of a core, and more than 90 % for 44 s now");
+    assert_eq!(found[0].message, "uses 98 % of a core, and over 90 % for 44 s");
     assert_eq!(found[0].remedy, Remedy::Tell);
 }
 

@@ -14,6 +14,7 @@ async fn routes(node: &Node) -> Vec<(String, String, Option<Role>)> {
             let role = Role::ALL.into_iter().find(|role| description.ends_with(&format!("Takes the role {role}.")));
             assert_eq!(role.is_none(), description.ends_with("Open to anybody."), "{method} {path}: {description}");
             let address = path.replace("{action}", "restart").replace("{component}", "a").replace("{name}", "a");
+            let address = address.replace("{key}", "known").replace("{file}", &crate::common::sample::profile("a").name);
             routes.push((method.to_uppercase(), address, role));
         }
     }

@@ -47,7 +47,7 @@ fn one_that_spins_is_told_and_restarted_if_that_is_wanted() {
     let exit = daemon.events("a").into_iter().find(|event| event["kind"] == "exit").unwrap();
     assert!(exit["cause"] == "probe" && exit["message"].as_str().unwrap().contains("% of a core"), "{exit}");
     assert_eq!(exit["signal"], "SIGKILL", "it did not hear: {exit}");
-    assert!(told(&daemon, "warning")[0].contains("more than 5 % for"), "{:?}", told(&daemon, "warning"));
+    assert!(told(&daemon, "warning")[0].contains("and over 5 % for"), "{:?}", told(&daemon, "warning"));
     daemon.until("that is over", || !told(&daemon, "cleared").is_empty());
     assert_eq!((daemon.restarts("a"), told(&daemon, "warning").len()), (1, 1));
     assert_eq!(findings(&daemon), Vec::<Value>::new());
