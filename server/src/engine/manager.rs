@@ -2,6 +2,7 @@
 //! apart from those that serve the web, so that a slow page or a locked database never delays a restart.
 
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -89,8 +90,12 @@ impl Engine {
             Notices::listen(&options.home_id)
         };
         let notify_address = notices.as_ref().ok().map(Notices::address);
-        let worker = options.run.join("worker.cjs");
-        std::fs::write(&worker, WORKER)?;
+        // Where workers of other users reach it too, if there is such a place.
+        let folder = options.inside.folder().unwrap_or(&options.run);
+        let (worker, new) = (folder.join("worker.cjs"), folder.join("worker.cjs.new"));
+        std::fs::write(&new, WORKER)?;
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o644))?;
+        std::fs::rename(&new, &worker)?;
         let boot_id = process::boot_id().unwrap_or_default();
         let shared = Shared::new(options.board, options.logs, boot_id, options.home_id, identities, notify_address, worker)?
             .with_cgroups(options.cgroups.as_deref())

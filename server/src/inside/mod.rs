@@ -101,6 +101,12 @@ impl Inside {
         Ok((this, told))
     }
 
+    /// Where files lie that all apps can read, if there is such a place.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.0.place.as_ref()?.folder()
+    }
+
     /// Takes away what is not in the home. No app may run any more.
     pub fn leave(&self) {
         if let Some(place) = &self.0.place {

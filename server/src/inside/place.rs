@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use app::model::{AppSpec, EnvBlock, Interpreter};
+use app::model::{AppSpec, EnvBlock};
 
 use crate::config::interpreter;
 
@@ -55,9 +55,14 @@ impl Place {
         Ok((place, listener))
     }
 
+    /// Where it lies.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.probe.parent()
+    }
+
     /// Takes away what is outside the home.
     pub(super) fn leave(&self) {
-        if let Some(folder) = self.probe.parent().filter(|_| self.public) {
+        if let Some(folder) = self.folder().filter(|_| self.public) {
             // It is empty after a restart of the host in any case.
             let _ = fs::remove_dir_all(folder);
         }
@@ -67,13 +72,9 @@ impl Place {
         let options = env.get("NODE_OPTIONS").map(String::as_str).unwrap_or_default();
         let is_forbidden = |option: &str| FORBIDS.iter().any(|forbids| option.starts_with(forbids));
         let is_other_user = spec.uid.is_some() || spec.gid.is_some();
-        let is_bun = match &spec.interpreter {
-            Interpreter::Program(program) => program.ends_with("bun"),
-            _ => interpreter::by_ending(&spec.script) == Some("bun"),
-        };
         let is_wanted = spec.node_probe
             && !spec.shell
-            && !is_bun
+            && !interpreter::is_bun(&spec.interpreter, &spec.script)
             && interpreter::is_node(&spec.interpreter, &spec.script)
             && (self.public || !is_other_user)
             && !spec.interpreter_args.iter().map(String::as_str).chain(options.split_whitespace()).any(is_forbidden);

@@ -30,12 +30,21 @@ pub fn by_ending(script: &str) -> Option<&'static str> {
 /// Is the script run by Node or Bun, so that it may be run in cluster mode?
 #[must_use]
 pub fn is_node(interpreter: &Interpreter, script: &str) -> bool {
-    let program = match interpreter {
-        Interpreter::None => return false,
+    program_of(interpreter, script).ends_with("node") || is_bun(interpreter, script)
+}
+
+/// Is it run by Bun, which takes the place of Node but not its options?
+#[must_use]
+pub fn is_bun(interpreter: &Interpreter, script: &str) -> bool {
+    program_of(interpreter, script).ends_with("bun")
+}
+
+fn program_of<'a>(interpreter: &'a Interpreter, script: &str) -> &'a str {
+    match interpreter {
+        Interpreter::None => "",
         Interpreter::ByEnding => by_ending(script).unwrap_or_default(),
         Interpreter::Program(program) => program.rsplit('/').next().unwrap_or(program),
-    };
-    program.ends_with("node") || program.ends_with("bun")
+    }
 }
 
 /// `interpreter`: a program or `none`. `node@18.2.0` is that version of Node where nvm has it.

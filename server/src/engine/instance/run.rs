@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{AppSpec, ExecMode, Health, Interpreter, LogFile, Probe, State, WaitReady};
+use app::model::{AppSpec, ExecMode, Health, LogFile, Probe, State, WaitReady};
 use tokio::time::{Instant, timeout};
 
 use super::{Actor, Birth, Running, inherit};
@@ -194,8 +194,7 @@ impl Actor {
 
 /// Is it a worker of a cluster, which Node alone knows?
 fn is_worker(spec: &AppSpec) -> bool {
-    let is_bun = matches!(&spec.interpreter, Interpreter::Program(program) if program.ends_with("bun"));
-    spec.exec_mode == ExecMode::Cluster && has_channel(spec) && !is_bun
+    spec.exec_mode == ExecMode::Cluster && has_channel(spec) && !interpreter::is_bun(&spec.interpreter, &spec.script)
 }
 
 /// Is it run by Node, which then has a channel to us as it has to PM2?

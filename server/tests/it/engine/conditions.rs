@@ -1,6 +1,6 @@
 //! What an app may do and use is what its definition says.
 
-use crate::common::Daemon;
+use crate::common::{Daemon, Place, skipped};
 
 fn line(text: &str, beginning: &str) -> String {
     let line = text.lines().find(|line| line.starts_with(beginning)).unwrap_or_else(|| panic!("no {beginning} in {text}"));
@@ -33,4 +33,21 @@ fn what_cannot_be_had_is_told_with_its_key() {
     let events = daemon.events("a");
     let told = events.iter().find(|event| event["kind"] == "spawn-failed").unwrap();
     assert!(told["message"].as_str().unwrap().contains("limits.nofile"), "{told}");
+}
+
+/// The file that makes a worker of it is where any user can read it.
+#[test]
+fn workers_of_another_user() {
+    if !rustix::process::geteuid().is_root() {
+        return skipped("workers of another user, because only root may start them");
+    }
+    let place = Place::new();
+    let script = "require('http').createServer((_, response) => response.end('up')).listen(0, '127.0.0.1', () => console.log(process.getuid()));";
+    place.write("worker.js", script);
+    std::fs::set_permissions(place.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let apps =
+        r#"{"apps":[{"name":"a","script":"worker.js","exec_mode":"cluster","instances":2,"uid":"nobody","max_restarts":2}]}"#;
+    let daemon = Daemon::serve_in(place, apps, 2);
+    daemon.until("both listen", || daemon.place.qd("logs a --nostream --lines 10").out.matches("65534").count() == 2);
+    assert_eq!(daemon.restarts("a"), 0);
 }
