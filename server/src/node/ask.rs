@@ -10,7 +10,6 @@ use crate::control::LogQuery;
 use crate::engine::{Engine, duration};
 use crate::health::{Check, Passed};
 use crate::logs::Logs;
-use crate::process;
 
 /// Pages of log that one check reads; what is left is read by the next.
 const PAGES: usize = 20;
@@ -21,15 +20,28 @@ pub(super) enum Ask {
     Net(Check),
     Command(String),
     /// The line, and how far the log was read.
-    Log(LogProbe, Mutex<Seen>),
-    Heartbeat(Heartbeat),
+    Log(LogProbe, Mutex<Option<String>>, Sign),
+    Heartbeat(Heartbeat, Sign),
 }
 
-/// How far a log was read, and when the line was there last.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
-    cursor: Option<String>,
-    last: Option<Time>,
+/// A sign of life, and when another one was seen. Its own time is compared with the one before and nothing else, because the
+/// clock of the host may jump.
+pub(super) struct Sign(Mutex<(Option<Time>, Instant)>);
+
+impl Sign {
+    /// One that has not come yet, and may take its time from now on.
+    fn new(now: Instant) -> Self {
+        Self(Mutex::new((None, now)))
+    }
+
+    /// Notes the last one, and says how long there was no other.
+    fn note(&self, last: Option<Time>, now: Instant) -> u64 {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_some() && last != known.0 {
+            *known = (last, now);
+        }
+        u64::try_from(now.saturating_duration_since(known.1).as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 impl Ask {
@@ -37,8 +49,8 @@ impl Ask {
     pub(super) fn new(probe: &Probe, port: Option<u16>) -> Option<Self> {
         match probe {
             Probe::Command(line) => Some(Self::Command(line.clone())),
-            Probe::Log(log) => Some(Self::Log(log.clone(), Mutex::default())),
-            Probe::Heartbeat(beat) => Some(Self::Heartbeat(beat.clone())),
+            Probe::Log(log) => Some(Self::Log(log.clone(), Mutex::default(), Sign::new(Instant::now()))),
+            Probe::Heartbeat(beat) => Some(Self::Heartbeat(beat.clone(), Sign::new(Instant::now()))),
             probe => Check::new(probe, port).map(Self::Net),
         }
     }
@@ -48,11 +60,11 @@ impl Ask {
         match self {
             Self::Net(check) => check.words(),
             Self::Command(line) => format!("command {line}"),
-            Self::Log(log, _) => format!("a line with {:?} every {}", log.text, duration(log.within_ms)),
-            Self::Heartbeat(Heartbeat { file: Some(file), within_ms }) => {
+            Self::Log(log, ..) => format!("a line with {:?} every {}", log.text, duration(log.within_ms)),
+            Self::Heartbeat(Heartbeat { file: Some(file), within_ms }, _) => {
                 format!("{file} written every {}", duration(*within_ms))
             }
-            Self::Heartbeat(Heartbeat { file: None, within_ms }) => format!("a heartbeat every {}", duration(*within_ms)),
+            Self::Heartbeat(Heartbeat { file: None, within_ms }, _) => format!("a heartbeat every {}", duration(*within_ms)),
         }
     }
 
@@ -62,11 +74,11 @@ impl Ask {
             Self::Net(check) => check.brief(),
             Self::Command(_) => "command".into(),
             Self::Log(..) => "log".into(),
-            Self::Heartbeat(_) => "heartbeat".into(),
+            Self::Heartbeat(..) => "heartbeat".into(),
         }
     }
 
-    /// Asks, and gives what came of it. `since` is when the process was started: it has had no more time than that.
+    /// Asks, and gives what came of it.
     ///
     /// # Errors
     /// Why it failed, in words.
@@ -75,16 +87,16 @@ impl Ask {
         match self {
             Self::Net(check) => return check.run(limit).await,
             Self::Command(line) => host.engine.run_beside(host.spec, line, limit).await?,
-            Self::Log(log, seen) => {
-                let last = last_line(host, log, seen).await?;
-                fresh(last, host.started_at, log.within_ms, || format!("no line with {:?}", log.text))?;
+            Self::Log(log, cursor, sign) => {
+                let last = last_line(host, log, cursor).await?;
+                fresh(sign.note(last, begun), log.within_ms, || format!("no line with {:?}", log.text))?;
             }
-            Self::Heartbeat(beat) => {
+            Self::Heartbeat(beat, sign) => {
                 let last = match &beat.file {
                     Some(file) => written(&std::path::Path::new(&host.spec.cwd).join(file)),
                     None => host.engine.last_heartbeat(&host.spec.name),
                 };
-                fresh(last, host.started_at, beat.within_ms, || match &beat.file {
+                fresh(sign.note(last, begun), beat.within_ms, || match &beat.file {
                     Some(file) => format!("{file} was not written"),
                     None => "no heartbeat".to_owned(),
                 })?;
@@ -99,13 +111,11 @@ pub(super) struct Host<'a> {
     pub(super) engine: &'a Engine,
     pub(super) logs: &'a Logs,
     pub(super) spec: &'a AppSpec,
-    /// When the process was started: it has had no more time than that.
+    /// When the process was started: what was written before is of another one.
     pub(super) started_at: Time,
 }
 
-/// Is it, or the process, no older than that?
-fn fresh(last: Option<Time>, started_at: Time, within_ms: u64, what: impl FnOnce() -> String) -> Result<(), String> {
-    let old = process::wall_clock().since(last.unwrap_or(started_at).max(started_at));
+fn fresh(old: u64, within_ms: u64, what: impl FnOnce() -> String) -> Result<(), String> {
     if old <= within_ms { Ok(()) } else { Err(format!("{} for {}", what(), duration(old))) }
 }
 
@@ -115,26 +125,46 @@ fn written(path: &std::path::Path) -> Option<Time> {
     Some(Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
 }
 
-/// When the line was there last, in what was read so far.
-async fn last_line(host: &Host<'_>, log: &LogProbe, seen: &Mutex<Seen>) -> Result<Option<Time>, String> {
-    let lock = || seen.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = lock().clone();
-    let (logs, spec, text, started_at) = (host.logs.clone(), host.spec.clone(), log.text.clone(), host.started_at);
+/// When the line was there last, of what was written since the last time.
+async fn last_line(host: &Host<'_>, log: &LogProbe, cursor: &Mutex<Option<String>>) -> Result<Option<Time>, String> {
+    let lock = || cursor.lock().unwrap_or_else(PoisonError::into_inner);
+    let (logs, spec, text, began) = (host.logs.clone(), host.spec.clone(), log.text.clone(), host.started_at);
+    let mut after = lock().clone().or_else(|| Some(began.to_string()));
     let read = tokio::task::spawn_blocking(move || {
-        let mut now = known;
+        let mut last = None;
         for _ in 0..PAGES {
-            let after = now.cursor.clone().or_else(|| Some(started_at.to_string()));
-            let page = logs.page(&spec, &LogQuery { after, limit: PAGE, text: Some(text.clone()), ..LogQuery::default() })?;
-            now.last = page.lines.last().map(|line| line.time).or(now.last);
-            let goes_on = page.after.is_some() && page.after != now.cursor;
-            now.cursor = page.after.or(now.cursor);
-            if !goes_on || page.lines.is_empty() {
+            let query = LogQuery { after: after.clone(), limit: PAGE, text: Some(text.clone()), ..LogQuery::default() };
+            let page = logs.page(&spec, &query)?;
+            last = page.lines.last().map(|line| line.time).or(last);
+            let goes_on = page.after.is_some() && page.after != after && !page.lines.is_empty();
+            after = page.after.or(after);
+            if !goes_on {
                 break;
             }
         }
-        Ok::<_, crate::control::Refusal>(now)
+        Ok::<_, crate::control::Refusal>((last, after))
     });
-    let now = read.await.map_err(|error| format!("the log was not read: {error}"))?.map_err(|error| error.to_string())?;
-    *lock() = now.clone();
-    Ok(now.last)
+    let read = read.await.map_err(|error| format!("the log was not read: {error}"))?;
+    let (last, after) = read.map_err(|error| error.to_string())?;
+    *lock() = after;
+    Ok(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the clock of the host says: another sign is a sign, and the same one is none.
+    #[test]
+    fn signs_of_life_while_the_clock_jumps() {
+        let mut now = Instant::now();
+        let sign = Sign::new(now);
+        now += Duration::from_secs(5);
+        assert_eq!(sign.note(None, now), 5000);
+        for time in [Time(1_000_000), Time(9_999_000_000), Time(-5), Time(0)] {
+            assert_eq!(sign.note(Some(time), now), 0);
+            now += Duration::from_secs(2);
+            assert_eq!((sign.note(Some(time), now), sign.note(None, now)), (2000, 2000));
+        }
+    }
 }

@@ -33,6 +33,8 @@ struct Seen {
     pid: Option<u32>,
     watch: Watch,
     last_exit: Option<Time>,
+    /// When its logs were last written, by the clock of the host, and by one that never jumps.
+    written: Option<(SystemTime, u64)>,
     /// When it failed, in ms of a clock that never jumps.
     failures: VecDeque<u64>,
 }
@@ -79,11 +81,11 @@ impl Trouble {
         for one in &app.instances {
             let seen = self.instances.entry(one.pm_id).or_default();
             if seen.pid != one.pid {
-                (seen.pid, seen.watch) = (one.pid, Watch::default());
+                (seen.pid, seen.watch, seen.written) = (one.pid, Watch::default(), None);
             }
             let mut found = flapping(seen, one, spec, now);
             if let Some(measured) = sample.instances.get(&one.pm_id).filter(|_| one.state == State::Online) {
-                let silent_ms = spec.signs.silence.and_then(|_| silent_ms(&self.logs, spec, one));
+                let silent_ms = spec.signs.silence.and_then(|_| silent_ms(&mut seen.written, &self.logs, spec, one, now));
                 let lag_ms = one.inside.as_ref().map(|inside| inside.event_loop_lag_p99_ms);
                 let reading = reading(measured, lag_ms, silent_ms);
                 found.extend(seen.watch.note(&reading, Room { limit, free }, &spec.signs, now));
@@ -186,13 +188,15 @@ fn reading(measured: &InstanceSample, lag_ms: Option<f32>, silent_ms: Option<u64
     }
 }
 
-/// How long it has written nothing into its logs, and run.
-fn silent_ms(logs: &Logs, spec: &AppSpec, one: &Instance) -> Option<u64> {
+/// How long its logs have stayed the same, in ms, since it was first looked at.
+fn silent_ms(written: &mut Option<(SystemTime, u64)>, logs: &Logs, spec: &AppSpec, one: &Instance, now: u64) -> Option<u64> {
     let (out, error) = logs.paths(spec, one.index);
-    let written = |path: &std::path::PathBuf| std::fs::metadata(path).and_then(|file| file.modified()).ok();
-    let silent = |at: SystemTime| at.elapsed().map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-    let since_line = [out, error].iter().flatten().filter_map(written).map(silent).min()?;
-    Some(since_line.min(process::wall_clock().since(one.started_at?)))
+    let modified = |path: &std::path::PathBuf| std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    let last = [out, error].iter().flatten().filter_map(modified).max()?;
+    if written.is_none_or(|(known, _)| known != last) {
+        *written = Some((last, now));
+    }
+    written.map(|(_, at)| now.saturating_sub(at))
 }
 
 /// Does it fail again and again?
