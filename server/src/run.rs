@@ -61,7 +61,8 @@ pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
     }
     let sockets = Sockets::open(options, &settings, &place)?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = process::runtime(builder.worker_threads(WEB_THREADS).max_blocking_threads(DISK_THREADS).enable_all())
+    builder.worker_threads(WEB_THREADS).max_blocking_threads(DISK_THREADS).enable_all();
+    let runtime = process::runtime(builder)
         .map_err(|error| failed("the threads that serve the web cannot be started; are too many processes running?", &error))?;
     let (end, ended) = mpsc::unbounded_channel();
     // Not in `block_on`: what has a runtime of its own, and fails, drops it there, which tokio forbids.

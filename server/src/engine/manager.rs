@@ -83,7 +83,9 @@ impl Engine {
     /// The thread or the folder of identities cannot be made.
     pub fn start(options: Options) -> io::Result<Self> {
         process::become_subreaper()?;
-        let runtime = process::runtime(tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4))?;
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().max_blocking_threads(4);
+        let runtime = process::runtime(builder)?;
         let identities = Identities::open(&options.run)?;
         let notices = {
             let _inside = runtime.enter();

@@ -94,7 +94,9 @@ impl Inside {
         let (caught, told) = mpsc::unbounded_channel();
         let this = Self(Arc::new(Inner { place, heard: Mutex::default(), ended: watch::Sender::new(()), caught }));
         if let Some(listener) = listener {
-            let runtime = process::runtime(tokio::runtime::Builder::new_current_thread().enable_all())?;
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            builder.enable_all();
+            let runtime = process::runtime(builder)?;
             let inside = this.clone();
             std::thread::Builder::new().name("inside".into()).spawn(move || runtime.block_on(inside.listen(listener)))?;
         }

@@ -41,7 +41,9 @@ impl Prober {
     /// # Errors
     /// The thread cannot be made.
     pub fn start(self) -> std::io::Result<()> {
-        let runtime = process::runtime(tokio::runtime::Builder::new_current_thread().enable_all())?;
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all();
+        let runtime = process::runtime(builder)?;
         std::thread::Builder::new().name("prober".into()).spawn(move || runtime.block_on(self.run())).map(drop)
     }
 

@@ -59,7 +59,17 @@ impl Daemon {
         let mut child = command.spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();
+        // One that hangs is ended, so that a test fails instead of waiting for ever.
+        let (come, comes) = std::sync::mpsc::channel::<()>();
+        let pid = child.id();
+        let guard = std::thread::spawn(move || {
+            if comes.recv_timeout(PATIENCE) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                kill(pid);
+            }
+        });
         stdout.read_line(&mut first).unwrap();
+        drop(come);
+        guard.join().unwrap();
         self.foreground = Some((child, stdout));
         if first.contains("http://127.0.0.1:") {
             return Ok(());
