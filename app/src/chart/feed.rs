@@ -51,7 +51,7 @@ fn add(all: &mut Vec<FigureSeries>, figure: Figure, now: Time, value: f64, step_
         Some(last) if now.since(last.time) < series.step_ms => {
             (last.mean, last.max) = ((last.mean + value) / 2.0, last.max.max(value));
         }
-        _ => series.points.push(FigurePoint { time: now, mean: value, max: value }),
+        _ => series.points.push(FigurePoint { time: now, min: value, mean: value, max: value }),
     }
 }
 

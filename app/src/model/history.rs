@@ -49,6 +49,8 @@ pub enum Figure {
 pub struct FigurePoint {
     /// Start of the span.
     pub time: Time,
+    /// Its least value; of a custom figure rounded down where it changed.
+    pub min: f64,
     /// The mean of it.
     pub mean: f64,
     /// Its greatest value; of a custom figure rounded up where it changed.

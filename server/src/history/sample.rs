@@ -189,13 +189,16 @@ impl Summary {
     /// As a point of this figure.
     pub(super) fn point(&self, figure: &Figure) -> FigurePoint {
         let (first, second) = self.means();
-        // Which fraction goes with the greatest whole number is known where there was but one.
-        let fraction = if self.second.min == self.second.max { f64::from(self.first.max) / 1e6 } else { 1.0 };
+        // Which fraction goes with the least or the greatest whole number is known where there was but one.
+        let is_one = self.second.min == self.second.max;
+        let (least, greatest) =
+            if is_one { (f64::from(self.first.min) / 1e6, f64::from(self.first.max) / 1e6) } else { (0.0, 1.0) };
         let unit = unit(figure);
         FigurePoint {
             time: Time(self.time),
+            min: (f64::from(self.second.min) + least) * unit,
             mean: (second + first / 1e6) * unit,
-            max: (f64::from(self.second.max) + fraction) * unit,
+            max: (f64::from(self.second.max) + greatest) * unit,
         }
     }
 

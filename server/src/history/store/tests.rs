@@ -318,6 +318,7 @@ fn figures_of_an_app_are_kept_by_their_names() {
     tick.apps.push(AppSample { app: "a b".into(), figures: vec![(custom("other"), 1.0)], ..tick.apps[0].clone() });
     let read = |history: &History| -> Vec<(Figure, f64)> {
         let figures = history.metrics("a", last_day(100)).unwrap().figures;
+        assert!(figures.iter().flat_map(|one| &one.points).all(|one| one.min <= one.mean && one.mean <= one.max), "{figures:?}");
         figures.into_iter().map(|one| (one.figure, (one.points[0].mean * 10.0).round() / 10.0)).collect()
     };
     let expected = [
