@@ -171,6 +171,13 @@ pub fn clock_or_day(local: Time, local_now: Time) -> String {
     }
 }
 
+/// Two hexadecimal digits for each byte.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| DIGITS[usize::from(digit)]).collect()
+}
+
 fn two(number: u32) -> String {
     (100 + number).to_string()[1..].into()
 }
@@ -189,6 +196,7 @@ mod tests {
         );
         assert_eq!([f64::NAN, -3.0].map(decimal), ["0.0", "0.0"]);
         assert_eq!([0.42, 0.5, 12.345].map(hundredths), ["0.42", "0.50", "12.35"]);
+        assert_eq!(hex(&[0, 10, 255]), "000aff");
     }
 
     #[test]

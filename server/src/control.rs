@@ -185,9 +185,7 @@ pub trait Control: Send + Sync + 'static {
     /// Does the engine work?
     fn is_ready(&self) -> bool;
     /// Has a thread that starts or measures apps not moved for so long that nobody should wait for it any more?
-    fn hangs(&self) -> bool {
-        false
-    }
+    fn hangs(&self) -> bool;
     /// Every app in the order in which it was added, from memory.
     fn apps(&self) -> Arc<Vec<App>>;
     /// The latest health document, from memory.

@@ -1,23 +1,25 @@
 //! What is wired to what.
 
+mod notices;
+mod place;
+mod signals;
+
 use std::ffi::OsString;
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use app::model::{AppRecord, Node};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use self::notices::Notices;
+use self::place::{Place, Sockets};
+use self::signals::{Signals, Told};
 use crate::api;
 use crate::auth::{self, Auth};
-use crate::cli::{Failure, STOPPED, ServeOptions};
+use crate::cli::{Failure, ServeOptions};
 use crate::config::{self, ConfigErrors, LoadOptions, Settings};
 use crate::control::{Actor, Intake};
 use crate::engine::{Board, Engine, Journal, Options, Store};
@@ -91,115 +93,6 @@ fn load(file: &Path, settings: &Settings) -> Result<config::Loaded, ConfigErrors
     config::load(file, &options)
 }
 
-/// Where the node is asked.
-struct Sockets {
-    tcp: TcpListener,
-    unix: UnixListener,
-}
-
-impl Sockets {
-    /// What an earlier program left open, or new ones.
-    fn open(options: &ServeOptions, settings: &Settings, place: &Place) -> Result<Self, Failure> {
-        let Some((tcp, unix)) = options.inherited else {
-            return Ok(Self { tcp: listen(options, settings)?, unix: place.socket()? });
-        };
-        let taken = process::inherited_socket(tcp).and_then(|tcp| Ok((tcp, process::inherited_socket(unix)?)));
-        let (tcp, unix) = taken.map_err(|error| failed("the sockets of the program before cannot be taken over", &error))?;
-        Ok(Self { tcp: tcp.into(), unix: unix.into() })
-    }
-
-    fn copy(&self) -> io::Result<Self> {
-        Ok(Self { tcp: self.tcp.try_clone()?, unix: self.unix.try_clone()? })
-    }
-}
-
-fn listen(options: &ServeOptions, settings: &Settings) -> Result<TcpListener, Failure> {
-    let told = options.listen.as_deref().map(config::settings::address).transpose();
-    let address = told.map_err(|error| Failure::Usage(format!("--listen: {error}")))?.unwrap_or(settings.listen);
-    patiently(|| TcpListener::bind(address), |error| error.kind() == io::ErrorKind::AddrInUse)
-        .map_err(|error| failed(&format!("{address} cannot be listened on; choose another one with --listen"), &error))
-}
-
-/// Tries again for a while what somebody else holds. A process that an earlier `qd` was just starting when it was killed has
-/// copies of all its files until it is another program (clone(2), `FD_CLOEXEC`).
-fn patiently<T, E>(attempt: impl Fn() -> Result<T, E>, is_held: impl Fn(&E) -> bool) -> Result<T, E> {
-    const PATIENCE: Duration = Duration::from_secs(2);
-    const PAUSE: Duration = Duration::from_millis(10);
-    let end = Instant::now() + PATIENCE;
-    loop {
-        match attempt() {
-            Err(error) if is_held(&error) && Instant::now() < end => std::thread::sleep(PAUSE),
-            done => return done,
-        }
-    }
-}
-
-/// The home folder, which is ours alone while this lives.
-struct Place {
-    run: PathBuf,
-    _lock: File,
-}
-
-impl Place {
-    fn open(home: &Path) -> Result<Self, Failure> {
-        let run = home.join("run");
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&run);
-        made.map_err(|error| failed(&format!("the home {} cannot be made", home.display()), &error))?;
-        let private = std::fs::set_permissions(home, std::fs::Permissions::from_mode(0o700));
-        private.map_err(|error| failed(&format!("the home {} cannot be made private; is it yours?", home.display()), &error))?;
-        let path = run.join("lock");
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).read(true).open(&path);
-        let lock = lock.map_err(|error| failed(&format!("{} cannot be opened", path.display()), &error))?;
-        if let Err(error) = patiently(|| lock.try_lock(), |error| matches!(error, TryLockError::WouldBlock)) {
-            let why = match error {
-                TryLockError::WouldBlock => "another qd runs on it; end that one with `qd kill`, or name another --home".into(),
-                TryLockError::Error(error) => error.to_string(),
-            };
-            return Err(Failure::Failed(format!("the home {} cannot be used: {why}", home.display())));
-        }
-        let place = Self { run, _lock: lock };
-        // Of the one before: they are there to be removed, or not.
-        let _ = std::fs::remove_file(place.stopped());
-        let _ = std::fs::remove_file(place.run.join("address"));
-        Ok(place)
-    }
-
-    /// Left behind when the node is stopped on purpose.
-    fn stopped(&self) -> PathBuf {
-        self.run.join(STOPPED)
-    }
-
-    /// What tells the processes of this home from those of others on the host. A copy of the home gets the same; that is
-    /// why processes are compared by number and start time too.
-    fn id(&self) -> Result<String, Failure> {
-        let path = self.run.join("id");
-        if let Ok(id) = std::fs::read_to_string(&path)
-            && id.len() == 16
-        {
-            return Ok(id);
-        }
-        let mut random = [0_u8; 8];
-        getrandom::fill(&mut random).map_err(|error| failed("the system gives no random numbers", &error))?;
-        let id: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        std::fs::write(&path, &id).map_err(|error| failed(&format!("{} cannot be written", path.display()), &error))?;
-        Ok(id)
-    }
-
-    /// The socket of the command line.
-    fn socket(&self) -> Result<UnixListener, Failure> {
-        let path = self.run.join("qd.sock");
-        web::listen_unix(&path).map_err(|error| {
-            failed(
-                &format!(
-                    "the socket {} cannot be made; a path may have 107 bytes at most, name a shorter --home",
-                    path.display()
-                ),
-                &error,
-            )
-        })
-    }
-}
-
 /// What `state.db` keeps for the engine.
 struct Kept(State);
 
@@ -266,6 +159,7 @@ impl Running {
             inside: inside.clone(),
             run: place.run.clone(),
             home_id: place.id()?,
+            secret: place.random::<16>("secret")?,
             board: board.clone(),
             logs: logs.clone(),
             store: Arc::new(Kept(state.clone())),
@@ -496,74 +390,5 @@ async fn reload(engine: &Engine, file: Option<&Path>, settings: &Settings) {
         }
         Ok(Err(mistakes)) => engine.node_event(&format!("the config was not read again, because it has mistakes: {mistakes}")),
         Err(error) => engine.node_event(&format!("the config could not be read again: {error}")),
-    }
-}
-
-/// Sentences about databases and logs, kept until the engine can tell them as events.
-#[derive(Clone, Default)]
-struct Notices(Arc<std::sync::Mutex<(Vec<String>, Option<Engine>)>>);
-
-impl Notices {
-    fn notify(&self) -> Notify {
-        let this = self.clone();
-        Arc::new(move |notice| {
-            let mut inner = this.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            match inner.1.clone() {
-                Some(engine) => {
-                    drop(inner);
-                    engine.node_event(&notice);
-                }
-                None => inner.0.push(notice),
-            }
-        })
-    }
-
-    fn deliver_to(&self, engine: Engine) {
-        let mut inner = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        for notice in inner.0.drain(..) {
-            engine.node_event(&notice);
-        }
-        inner.1 = Some(engine);
-    }
-}
-
-enum Told {
-    End,
-    Leave,
-    Reload,
-}
-
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-    quit: tokio::signal::unix::Signal,
-    hangup: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Told {
-        tokio::select! {
-            _ = self.terminate.recv() => Told::End,
-            _ = self.interrupt.recv() => Told::End,
-            _ = self.quit.recv() => Told::Leave,
-            _ = self.hangup.recv() => Told::Reload,
-        }
-    }
-
-    async fn second_end(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = self.quit.recv() => {}
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use app::format::hex;
 use app::model::{Definition, EnvBlock, Instance, LogFile};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -171,7 +172,7 @@ fn log_path(file: Option<&String>, told: &LogFile) -> String {
 fn unique_id(definition: &Definition, instance: &Instance) -> String {
     let app = &definition.app;
     let hash = Sha256::digest(format!("{}\0{}\0{}", app.name, instance.index, app.created_at));
-    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(&hash[..16]);
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }
 

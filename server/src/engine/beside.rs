@@ -1,7 +1,6 @@
 //! Commands that run beside an app: as its user, in its folder and with its environment, but not as a part of it.
 
 use std::io;
-use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use app::model::AppSpec;
@@ -11,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::manager::Engine;
 use super::words::duration;
-use crate::process::{self, Child, Conditions, Launch, Program, RawExit, Reaper};
+use crate::process::{self, Child, Conditions, Launch, Program, RawExit};
 
 /// What is kept of its output.
 const MOST_OF_OUTPUT: usize = 4 << 10;
@@ -25,6 +24,7 @@ impl Engine {
         let end = Instant::now() + limit;
         let refused = |error: &dyn std::fmt::Display| format!("it cannot be run: {error}");
         let (reader, writer) = std::io::pipe().map_err(|error| refused(&error))?;
+        let output = pipe::Receiver::from_owned_fd(reader.into()).map_err(|error| refused(&error))?;
         let errors = writer.try_clone().map_err(|error| refused(&error))?;
         let launch = Launch {
             program: Program { path: "/bin/sh".into(), args: vec!["-c".into(), line.into()] },
@@ -40,7 +40,19 @@ impl Engine {
         let started = self.0.shared.starter.start(launch).await.map_err(|error| refused(&error))?;
         let child = started.map_err(|error| refused(&error))?;
         // Of its own, so that it is waited for even if nobody asks any more.
-        let finished = tokio::spawn(finish(child, reader.into(), end, self.0.shared.reaper.clone()));
+        let reaper = self.0.shared.reaper.clone();
+        let finished = tokio::spawn(async move {
+            let pid = child.pidfd.pid();
+            let finished = finish(child, output, end).await;
+            match &finished {
+                Ok(_) => reaper.forget(pid),
+                Err(_) => {
+                    process::kill_group(pid);
+                    reaper.abandon(pid);
+                }
+            }
+            finished
+        });
         let (exit, text) = finished.await.map_err(|error| refused(&error))?.map_err(|error| refused(&error))?;
         let how = match exit {
             None => format!("did not end within {}", duration(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))),
@@ -57,10 +69,9 @@ impl Engine {
 }
 
 /// Waits for its end, and ends what is left of it. Gives its exit, none if its time was over, and the last that it wrote.
-async fn finish(child: Child, output: OwnedFd, end: Instant, reaper: Reaper) -> io::Result<(Option<RawExit>, Vec<u8>)> {
+async fn finish(child: Child, mut output: pipe::Receiver, end: Instant) -> io::Result<(Option<RawExit>, Vec<u8>)> {
     let pid = child.pidfd.pid();
-    let watched = child.pidfd.watched().inspect_err(|_| process::kill_group(pid))?;
-    let mut output = pipe::Receiver::from_owned_fd(output)?;
+    let watched = child.pidfd.watched()?;
     let mut text = Vec::new();
     let reads = async {
         let mut buffer = [0; 1024];
@@ -87,7 +98,6 @@ async fn finish(child: Child, output: OwnedFd, end: Instant, reaper: Reaper) -> 
             None => seen.clear_ready(),
         }
     };
-    reaper.forget(pid);
     // What came just before the end.
     let mut rest = [0; MOST_OF_OUTPUT];
     if let Ok(count) = output.try_read(&mut rest) {

@@ -1,9 +1,9 @@
 //! Signs of life that apps give by asking for an address of their own.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use app::format::hex;
 use app::model::Time;
 use sha2::{Digest, Sha256};
 
@@ -12,14 +12,27 @@ use crate::process;
 
 /// The variable that tells an app where its sign of life is heard.
 pub(super) const VARIABLE: &str = "QD_HEARTBEAT_URL";
-/// Of the key, in bytes: nobody guesses it.
+/// Of the key, in bytes.
 const KEY: usize = 16;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Heartbeats {
+    /// What the keys are made of; no app knows it.
+    secret: String,
     /// Where this node answers.
     base: OnceLock<String>,
     last: Mutex<HashMap<String, Time>>,
+}
+
+impl Heartbeats {
+    pub(super) fn new(secret: String) -> Self {
+        Self { secret, base: OnceLock::new(), last: Mutex::default() }
+    }
+
+    /// What an app alone knows. It is the same for as long as the secret is.
+    fn key(&self, name: &str) -> String {
+        hex(&Sha256::digest(format!("heartbeat {} {name}", self.secret))[..KEY])
+    }
 }
 
 impl Engine {
@@ -32,7 +45,7 @@ impl Engine {
     /// Hears a sign of life. Says whether an app has this key.
     pub fn hear_heartbeat(&self, key: &str) -> bool {
         let apps = self.board().apps();
-        let Some(app) = apps.iter().find(|app| self.0.shared.heartbeat_key(&app.name) == key) else { return false };
+        let Some(app) = apps.iter().find(|app| self.0.shared.heartbeats.key(&app.name) == key) else { return false };
         let mut last = self.0.shared.heartbeats.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.insert(app.name.clone(), process::wall_clock());
         true
@@ -46,17 +59,8 @@ impl Engine {
 }
 
 impl super::shared::Shared {
-    /// What tells an app from others, and is known to it alone. It is the same for as long as the home is.
-    fn heartbeat_key(&self, name: &str) -> String {
-        let digest = Sha256::digest(format!("heartbeat {} {name}", self.marker_prefix()));
-        digest.iter().take(KEY).fold(String::new(), |mut key, byte| {
-            let _ = write!(key, "{byte:02x}");
-            key
-        })
-    }
-
     /// Where an app is heard.
     pub(super) fn heartbeat_url(&self, name: &str) -> Option<String> {
-        Some(format!("{}/api/heartbeat/{}", self.heartbeats.base.get()?, self.heartbeat_key(name)))
+        Some(format!("{}/api/heartbeat/{}", self.heartbeats.base.get()?, self.heartbeats.key(name)))
     }
 }

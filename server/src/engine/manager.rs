@@ -2,7 +2,6 @@
 //! apart from those that serve the web, so that a slow page or a locked database never delays a restart.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +20,7 @@ use super::store::Store;
 use super::terms::{Input, Why};
 use super::{dependencies, schedule, view, watch, words};
 use crate::control::{Actor as Asker, Done, Refusal};
-use crate::inside::Inside;
+use crate::inside::{Inside, lay_out};
 use crate::logs::Logs;
 use crate::process::{self, Notices};
 
@@ -31,6 +30,8 @@ pub struct Options {
     pub run: PathBuf,
     /// What tells this home from others on the same host.
     pub home_id: String,
+    /// Random, and the same as long as the home: what tells apps from those who only say that they are one.
+    pub secret: String,
     /// How things stand, for readers.
     pub board: Arc<Board>,
     /// Where output goes.
@@ -94,14 +95,12 @@ impl Engine {
         let notify_address = notices.as_ref().ok().map(Notices::address);
         // Where workers of other users reach it too, if there is such a place.
         let folder = options.inside.folder().unwrap_or(&options.run);
-        let (worker, new) = (folder.join("worker.cjs"), folder.join("worker.cjs.new"));
-        std::fs::write(&new, WORKER)?;
-        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o644))?;
-        std::fs::rename(&new, &worker)?;
-        let boot_id = process::boot_id().unwrap_or_default();
-        let shared = Shared::new(options.board, options.logs, boot_id, options.home_id, identities, notify_address, worker)?
-            .with_cgroups(options.cgroups.as_deref())
-            .with_inside(options.inside);
+        let worker = folder.join("worker.cjs");
+        lay_out(&worker, WORKER)?;
+        let shared =
+            Shared::new(options.board, options.logs, options.home_id, options.secret, identities, notify_address, worker)?
+                .with_cgroups(options.cgroups.as_deref())
+                .with_inside(options.inside);
         let inner = Inner {
             runtime: runtime.handle().clone(),
             shared: Arc::new(shared),

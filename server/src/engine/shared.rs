@@ -17,7 +17,7 @@ use super::starts::Starts;
 use super::terms::Mono;
 use crate::inside::Inside;
 use crate::logs::Logs;
-use crate::process::{Cgroup, Cgroups, MarkerCache, Reaper, Starter, Tree};
+use crate::process::{self, Cgroup, Cgroups, MarkerCache, Reaper, Starter, Tree};
 
 pub(super) struct Shared {
     pub(super) board: Arc<Board>,
@@ -55,8 +55,8 @@ impl Shared {
     pub(super) fn new(
         board: Arc<Board>,
         logs: Logs,
-        boot_id: String,
         home_id: String,
+        secret: String,
         identities: Identities,
         notify_address: Option<String>,
         worker: PathBuf,
@@ -71,8 +71,8 @@ impl Shared {
             logs,
             starter: Starter::new(&reaper)?,
             reaper,
-            heartbeats: Heartbeats::default(),
-            boot_id,
+            heartbeats: Heartbeats::new(secret),
+            boot_id: process::boot_id().unwrap_or_default(),
             home_id,
             identities,
             written: Mutex::default(),

@@ -203,7 +203,7 @@ pub(super) fn find(connection: &Connection, series: &Series) -> rusqlite::Result
 /// What an app ever told of its inside.
 pub(super) fn figures(connection: &Connection, app: &str) -> rusqlite::Result<Vec<Figure>> {
     // Names of apps hold no line feeds, and so no other app begins like this one.
-    let sql = "SELECT kind, name FROM series WHERE (kind IN (3, 4) AND name = ?1) OR (kind = 5 AND name >= ?2 AND name < ?3)";
+    let sql = "SELECT kind, name FROM series WHERE (kind IN (3, 4, 6) AND name = ?1) OR (kind = 5 AND name >= ?2 AND name < ?3)";
     let mut statement = connection.prepare_cached(sql)?;
     let rows =
         statement.query_map(params![app, format!("{app}\n"), format!("{app}\u{b}")], |row| Ok((row.get(0)?, row.get(1)?)))?;

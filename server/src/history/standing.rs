@@ -124,5 +124,4 @@ fn is_wanted(cause: Cause) -> bool {
 }
 
 #[cfg(test)]
-#[path = "standing_tests.rs"]
 mod tests;

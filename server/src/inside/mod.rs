@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use files::{Profiles, Unfinished};
 pub use metrics::Metrics;
+pub use place::lay_out;
 pub use prometheus::values;
 pub use word::Exception;
 

@@ -40,11 +40,7 @@ impl Place {
 
     pub(super) fn fill(folder: &Path, public: bool) -> io::Result<(Self, UnixListener)> {
         let place = Self { probe: folder.join("probe.cjs"), socket: folder.join("probe.sock"), public };
-        // Threads of apps read it at any time, so that it is never there in part.
-        let new = folder.join("probe.cjs.new");
-        fs::write(&new, PROBE)?;
-        fs::set_permissions(&new, Permissions::from_mode(0o644))?;
-        fs::rename(&new, &place.probe)?;
+        lay_out(&place.probe, PROBE)?;
         match fs::remove_file(&place.socket) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -86,6 +82,17 @@ impl Place {
             env.insert("QD_PROBE".into(), socket.to_owned());
         }
     }
+}
+
+/// Writes a script that apps of all users may read, and do so at any time: it is never there in part.
+///
+/// # Errors
+/// It cannot be written.
+pub fn lay_out(path: &Path, script: &str) -> io::Result<()> {
+    let new = path.with_extension("new");
+    fs::write(&new, script)?;
+    fs::set_permissions(&new, Permissions::from_mode(0o644))?;
+    fs::rename(&new, path)
 }
 
 /// Makes a folder that all may enter, whatever our umask takes away.

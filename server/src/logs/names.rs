@@ -1,10 +1,10 @@
 //! Which file a stream is written to, and what its older parts are called.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use app::format::hex;
 use app::model::{AppSpec, LogFile, LogStream};
 use sha2::{Digest, Sha256};
 
@@ -107,10 +107,7 @@ fn safe_name(name: &str) -> String {
 
 /// Ten hexadecimal digits that stand for these bytes.
 pub(super) fn short_hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(5).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex(&Sha256::digest(bytes)[..5])
 }
 
 /// A log file, the older parts that were put aside, and the times of their lines. Older parts are numbered:

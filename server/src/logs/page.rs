@@ -251,5 +251,4 @@ fn shown(line: &RawLine, limit: usize) -> String {
 }
 
 #[cfg(test)]
-#[path = "page_tests.rs"]
 mod tests;

@@ -20,15 +20,15 @@ pub(super) enum Ask {
     Net(Check),
     Command(String),
     /// The line, and how far the log was read.
-    Log(LogProbe, Mutex<Option<String>>, Sign),
-    Heartbeat(Heartbeat, Sign),
+    Log(LogProbe, Mutex<Option<String>>, LastSeen),
+    Heartbeat(Heartbeat, LastSeen),
 }
 
 /// A sign of life, and when another one was seen. Its own time is compared with the one before and nothing else, because the
 /// clock of the host may jump.
-pub(super) struct Sign(Mutex<(Option<Time>, Instant)>);
+pub(super) struct LastSeen(Mutex<(Option<Time>, Instant)>);
 
-impl Sign {
+impl LastSeen {
     /// One that has not come yet, and may take its time from now on.
     fn new(now: Instant) -> Self {
         Self(Mutex::new((None, now)))
@@ -49,8 +49,8 @@ impl Ask {
     pub(super) fn new(probe: &Probe, port: Option<u16>) -> Option<Self> {
         match probe {
             Probe::Command(line) => Some(Self::Command(line.clone())),
-            Probe::Log(log) => Some(Self::Log(log.clone(), Mutex::default(), Sign::new(Instant::now()))),
-            Probe::Heartbeat(beat) => Some(Self::Heartbeat(beat.clone(), Sign::new(Instant::now()))),
+            Probe::Log(log) => Some(Self::Log(log.clone(), Mutex::default(), LastSeen::new(Instant::now()))),
+            Probe::Heartbeat(beat) => Some(Self::Heartbeat(beat.clone(), LastSeen::new(Instant::now()))),
             probe => Check::new(probe, port).map(Self::Net),
         }
     }
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn signs_of_life_while_the_clock_jumps() {
         let mut now = Instant::now();
-        let sign = Sign::new(now);
+        let sign = LastSeen::new(now);
         now += Duration::from_secs(5);
         assert_eq!(sign.note(None, now), 5000);
         for time in [Time(1_000_000), Time(9_999_000_000), Time(-5), Time(0)] {

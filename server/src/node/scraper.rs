@@ -5,16 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use app::model::{App, Scrape};
-use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::client::conn::http1;
-use hyper::{Request, Uri, header};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use http_body_util::{BodyExt, Limited};
+use hyper::Uri;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::engine::{Board, Engine};
 use crate::inside::{Inside, values};
+use crate::outbound::{self, Trust};
 
 /// How often it is looked which apps are due.
 const LOOK: Duration = Duration::from_secs(1);
@@ -65,24 +62,9 @@ fn place(app: &App, wanted: &Scrape) -> Option<Uri> {
 }
 
 async fn read(place: Uri) -> Option<String> {
-    let address = format!("{}:{}", place.host()?, place.port_u16().unwrap_or(80));
-    let stream = TcpStream::connect(&address).await.ok()?;
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
-    let request = Request::get(place.path_and_query().map_or("/", |path| path.as_str()))
-        .header(header::HOST, address)
-        .header(header::USER_AGENT, concat!("quarterdeck/", env!("CARGO_PKG_VERSION")))
-        .header(header::ACCEPT, "text/plain;version=0.0.4")
-        .header(header::CONNECTION, "close")
-        .body(Empty::<Bytes>::new())
-        .ok()?;
-    let answer = async {
-        let answer = sender.send_request(request).await.ok().filter(|answer| answer.status().is_success())?;
-        let body = Limited::new(answer.into_body(), MOST_OF_BODY).collect().await.ok()?.to_bytes();
-        Some(String::from_utf8_lossy(&body).into_owned())
-    };
-    tokio::select! {
-        answer = answer => answer,
-        // What was answered is heard first.
-        Err(_) = connection => None,
-    }
+    // Its certificate may be its own: it is told nothing, and trusted no further than any app.
+    let stream = outbound::open(&place, Trust::Anything).await.ok()?;
+    let answer = outbound::ask(&place, stream).await.ok().filter(|answer| answer.status().is_success())?;
+    let body = Limited::new(answer.into_body(), MOST_OF_BODY).collect().await.ok()?.to_bytes();
+    Some(String::from_utf8_lossy(&body).into_owned())
 }

@@ -1,4 +1,4 @@
-//! Connections to others over HTTP and HTTPS: to a monitor that waits for a heartbeat, and to apps that check health with TLS.
+//! Connections to others: to a monitor that waits for a heartbeat, and to apps, whose health is checked and whose figures are read.
 
 mod anything;
 #[cfg(test)]
@@ -15,7 +15,7 @@ use hyper::client::conn::http1;
 use hyper::{Request, Response, Uri, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
@@ -79,14 +79,22 @@ fn trusting(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
     Ok(Arc::new(builder.with_root_certificates(roots).with_no_client_auth()))
 }
 
+/// Connects, and no more.
+///
+/// # Errors
+/// Why there is no connection, in words. The time is not bounded.
+pub async fn tcp(address: impl ToSocketAddrs) -> Result<TcpStream, String> {
+    TcpStream::connect(address).await.map_err(|error| match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        _ => format!("no connection: {error}"),
+    })
+}
+
 async fn connect(uri: &Uri, tls: Option<&Arc<ClientConfig>>) -> Result<Connection, String> {
     let host = uri.host().ok_or("the address has no host")?;
     // An address of IPv6 stands in brackets there (RFC 3986, section 3.2.2), and nowhere else.
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let stream = TcpStream::connect((host, port(uri))).await.map_err(|error| match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        _ => format!("no connection: {error}"),
-    })?;
+    let stream = tcp((host, port(uri))).await?;
     let Some(config) = tls else { return Ok(Box::new(stream)) };
     let name = ServerName::try_from(host.to_owned()).map_err(|_| format!("{host:?} cannot be the name of a host"))?;
     let stream = TlsConnector::from(config.clone()).connect(name, stream).await;

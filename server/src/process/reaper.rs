@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::process::{WaitId, WaitIdOptions, waitid};
+
+use super::signal::pid_of;
 
 /// Makes orphans of our apps children of ours instead of init's, so that they are found and reaped.
 ///
@@ -35,8 +37,18 @@ pub struct Reaper(Arc<Mutex<Kept>>);
 #[derive(Debug, Default)]
 struct Kept {
     known: HashSet<u32>,
+    /// Children whose ends nobody looks at any more.
+    abandoned: HashSet<u32>,
     /// How many children are being made that are not known yet.
     coming: usize,
+}
+
+impl Kept {
+    fn reap(&mut self, pid: u32) {
+        if reap(pid) {
+            self.abandoned.remove(&pid);
+        }
+    }
 }
 
 impl Reaper {
@@ -67,29 +79,42 @@ impl Reaper {
         self.kept().known.remove(&pid);
     }
 
+    /// Nobody waits for this child any more: it is reaped like an orphan, though it is none.
+    pub fn abandon(&self, pid: u32) {
+        let mut kept = self.kept();
+        kept.known.remove(&pid);
+        kept.abandoned.insert(pid);
+        // It may have ended before, and nobody is told of that again.
+        kept.reap(pid);
+    }
+
     /// Reaps every ended child that nobody waits for; called at SIGCHLD.
     pub fn reap_orphans(&self) {
-        let kept = self.kept();
+        let mut kept = self.kept();
+        for pid in kept.abandoned.clone() {
+            kept.reap(pid);
+        }
         match handed_over() {
-            Some(children) => children.into_iter().filter(|pid| !kept.known.contains(pid)).for_each(reap),
+            Some(mut children) => {
+                children.retain(|pid| !kept.known.contains(pid));
+                children.into_iter().for_each(|pid| kept.reap(pid));
+            }
             None if kept.coming > 0 => {}
             // It stops at one that somebody waits for, since the kernel shows the same one again: whoever waited for that one
             // calls this once more.
             None => {
                 while let Some(pid) = ended_child().filter(|pid| !kept.known.contains(pid)) {
-                    reap(pid);
+                    kept.reap(pid);
                 }
             }
         }
     }
 }
 
-/// Takes the exit of a child, if it has ended.
-fn reap(pid: u32) {
-    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        // One that lives is asked for again when it ends.
-        let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
-    }
+/// Takes the exit of a child, if it has ended. False for one that lives.
+fn reap(pid: u32) -> bool {
+    let Some(pid) = pid_of(pid) else { return true };
+    !matches!(waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG), Ok(None))
 }
 
 /// A child that has ended, without taking its exit from whoever waits for it.
@@ -102,4 +127,39 @@ fn ended_child() -> Option<u32> {
         if done == 0 { info.si_pid() } else { 0 }
     };
     u32::try_from(pid).ok().filter(|pid| *pid > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::PidFd;
+
+    fn is_gone(pid: u32) -> bool {
+        PidFd::open(pid).is_err()
+    }
+
+    #[test]
+    #[expect(clippy::zombie_processes, reason = "that is what it is about")]
+    fn an_abandoned_child_of_any_thread_is_reaped() {
+        let reaper = Reaper::default();
+        // Tests do not run in the first thread: to the kernel these are no orphans.
+        fn child(line: &str) -> std::process::Child {
+            std::process::Command::new("/bin/sh").args(["-c", line]).spawn().unwrap()
+        }
+        let ended = child("exit 0");
+        let pid = rustix::process::Pid::from_raw(ended.id() as i32).unwrap();
+        waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT).unwrap();
+        reaper.abandon(ended.id());
+        assert!(is_gone(ended.id()), "it had ended before");
+        let mut lives = child("exec sleep 600");
+        reaper.abandon(lives.id());
+        reaper.reap_orphans();
+        assert!(!is_gone(lives.id()));
+        lives.kill().unwrap();
+        while !is_gone(lives.id()) {
+            reaper.reap_orphans();
+            std::thread::yield_now();
+        }
+        assert!(reaper.kept().abandoned.is_empty());
+    }
 }

@@ -55,7 +55,7 @@ fn work(queue: &Mutex<Receiver<Job>>, reaper: &Reaper) {
         }
         if let Err(Ok(unwanted)) = done.send(spawn(launch, reaper)) {
             let _ = unwanted.pidfd.send(libc::SIGKILL);
-            reaper.forget(unwanted.pidfd.pid());
+            reaper.abandon(unwanted.pidfd.pid());
         }
     }
 }

@@ -25,9 +25,14 @@ pub(in crate::config) fn ms(value: &Value) -> Read<u64> {
 
 /// A duration that must pass: more than 0.
 pub(in crate::config) fn positive(value: &Value) -> Read<Duration> {
+    positive_ms(value).map(Duration::from_millis)
+}
+
+/// The same in ms.
+pub(in crate::config) fn positive_ms(value: &Value) -> Read<u64> {
     match ms(value)? {
         0 => wrong(value, "a duration of more than 0"),
-        ms => Ok(Duration::from_millis(ms)),
+        ms => Ok(ms),
     }
 }
 

@@ -49,10 +49,10 @@ fn policy(written: &Map<String, Value>, warnings: &mut Vec<String>) -> Read<Heal
     let mut policy = HealthPolicy::new(probe);
     for (key, value) in written.iter().filter(|(_, value)| !value.is_null()) {
         let read = match key.as_str() {
-            "interval" => positive(value).map(|ms| policy.interval_ms = ms),
-            "timeout" => positive(value).map(|ms| policy.timeout_ms = ms),
+            "interval" => duration::positive_ms(value).map(|ms| policy.interval_ms = ms),
+            "timeout" => duration::positive_ms(value).map(|ms| policy.timeout_ms = ms),
             "retries" => number::at_least_one(value).map(|count| policy.retries = count),
-            "retry_interval" => positive(value).map(|ms| policy.retry_interval_ms = ms),
+            "retry_interval" => duration::positive_ms(value).map(|ms| policy.retry_interval_ms = ms),
             "cooldown" => duration::ms(value).map(|ms| policy.cooldown_ms = ms),
             "start_period" => duration::ms(value).map(|ms| policy.start_period_ms = ms),
             "on_failure" => remedy(value).map(|remedy| policy.remedy = remedy),
@@ -95,7 +95,7 @@ fn probe(kind: &str, value: &Value, warnings: &mut Vec<String>) -> Read<Probe> {
             let file = written.get("file").map(text::text).transpose()?;
             Probe::Heartbeat(Heartbeat { file, within_ms: within(written.get("within"))? })
         }
-        (_, value) => Probe::Heartbeat(Heartbeat { file: None, within_ms: positive(value)? }),
+        (_, value) => Probe::Heartbeat(Heartbeat { file: None, within_ms: duration::positive_ms(value)? }),
     })
 }
 
@@ -104,16 +104,12 @@ fn strangers(written: &Map<String, Value>, known: &[&'static str]) -> Vec<String
 }
 
 fn within(value: Option<&Value>) -> Read<u64> {
-    value.map_or(Ok(WITHIN_MS), |value| positive(value).map_err(|why| format!("within: {why}")))
+    value.map_or(Ok(WITHIN_MS), |value| duration::positive_ms(value).map_err(|why| format!("within: {why}")))
 }
 
 fn unknown(key: &str, known: &[&'static str]) -> String {
     let hint = keys::nearest(key, known.iter().copied()).map(|near| format!("; is {near} meant?")).unwrap_or_default();
     format!("{key} is not known, it is ignored{hint}")
-}
-
-fn positive(value: &Value) -> Read<u64> {
-    duration::positive(value).and_then(|_| duration::ms(value))
 }
 
 pub(super) fn remedy(value: &Value) -> Read<Remedy> {
@@ -156,13 +152,13 @@ fn http(value: &Value, warnings: &mut Vec<String>) -> Read<HttpProbe> {
         }
     }
     probe.insecure = written.get("insecure").map(crate::config::value::switch).transpose()?.unwrap_or(false);
-    probe.max_latency_ms = written.get("max_latency").map(positive).transpose()?;
+    probe.max_latency_ms = written.get("max_latency").map(duration::positive_ms).transpose()?;
     warnings.extend(strangers(written, &HTTP_KEYS));
     Ok(probe)
 }
 
 /// An address that can be asked: `http://`, `https://` or a path.
-fn url(value: &Value) -> Read<String> {
+pub(super) fn url(value: &Value) -> Read<String> {
     let text = text::text(value)?;
     let absolute = if text.starts_with('/') { format!("http://localhost{text}") } else { text.clone() };
     match absolute.parse::<hyper::Uri>() {

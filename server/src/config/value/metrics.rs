@@ -3,7 +3,8 @@
 use app::model::Scrape;
 use serde_json::Value;
 
-use super::{Read, duration, text, wrong};
+use super::health::url;
+use super::{Read, duration, wrong};
 
 const WANTED: &str = "a list of names such as [\"http_requests_total\"], or { url: \"/metrics\", names: [\"http_requests_total\"], interval: \"10s\" }";
 /// How many can be kept.
@@ -19,9 +20,7 @@ pub(in crate::config) fn metrics(value: &Value) -> Read<Scrape> {
                 let read = match key.as_str() {
                     "url" | "path" => url(value).map(|url| scrape.url = url),
                     "names" => names(value).map(|names| scrape.names = names),
-                    "interval" => {
-                        duration::positive(value).and_then(|_| duration::ms(value)).map(|ms| scrape.interval_ms = ms.max(1000))
-                    }
+                    "interval" => duration::positive_ms(value).map(|ms| scrape.interval_ms = ms.max(1000)),
                     _ => Err("it is not known; url, names and interval are".into()),
                 };
                 read.map_err(|why| format!("{key}: {why}"))?;
@@ -48,18 +47,6 @@ fn names(value: &Value) -> Read<Vec<String>> {
     }
 }
 
-/// A path of the app, or an address that begins with `http://`.
-fn url(value: &Value) -> Read<String> {
-    let text = text::text(value)?;
-    let absolute = if text.starts_with('/') { format!("http://localhost{text}") } else { text.clone() };
-    match absolute.parse::<hyper::Uri>() {
-        Ok(uri) if uri.scheme_str() == Some("http") && uri.host().is_some() => Ok(text),
-        _ => {
-            wrong(value, "a path such as /metrics, or an address such as http://127.0.0.1:9100/metrics; https is not known here")
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{super::check, *};
@@ -81,7 +68,7 @@ mod tests {
                 (json!({"path": "/m", "names": ["a"], "interval": 5}), scrape("/m", &["a"], 1000)),
                 (json!({"url": "/m"}), None),
                 (json!({"names": ["a"], "ulr": "/m"}), None),
-                (json!({"names": ["a"], "url": "https://x/m"}), None),
+                (json!({"names": ["a"], "url": "ftp://x/m"}), None),
                 (json!({"names": ["a b"]}), None),
                 (json!([]), None),
                 (json!("a"), None),

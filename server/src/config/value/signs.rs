@@ -15,7 +15,7 @@ type Measure = fn(&Value) -> Read<u64>;
 pub(super) fn signs(written: &Map<String, Value>, cooldown_ms: u64) -> Read<Signs> {
     let mut signs = Signs { cooldown_ms, ..Signs::default() };
     let percent: Measure = |value| number::at_least_one(&without_percent(value)).map(u64::from);
-    let time: Measure = |value| duration::positive(value).and_then(|_| duration::ms(value));
+    let time: Measure = duration::positive_ms;
     let rows: [(&str, &mut Option<Threshold>, Measure); 5] = [
         ("cpu", &mut signs.cpu, percent),
         ("lag", &mut signs.lag, time),
@@ -41,7 +41,7 @@ fn threshold(value: &Value, default: Option<Threshold>, measure: Measure) -> Rea
             for (key, value) in written {
                 let read = match key.as_str() {
                     "above" => measure(value).map(|above| rule.above = above),
-                    "for" => duration::positive(value).and_then(|_| duration::ms(value)).map(|ms| rule.for_ms = ms),
+                    "for" => duration::positive_ms(value).map(|ms| rule.for_ms = ms),
                     "on_failure" => remedy(value).map(|remedy| rule.remedy = remedy),
                     _ => Err("is not known; there are above, for and on_failure".into()),
                 };

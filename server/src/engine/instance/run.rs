@@ -86,9 +86,9 @@ impl Actor {
         match child.pidfd.watched() {
             Ok(pidfd) => self.running = Some(Running { pidfd, start_ticks, started_at, spec: spec.clone() }),
             Err(error) => {
-                // Nobody could notice its end: it must not run, and is waited for like an orphan.
+                // Nobody could notice its end: it must not run.
                 self.kill();
-                self.shared.reaper.forget(pid);
+                self.shared.reaper.abandon(pid);
                 return Err(SpawnError::Other(format!("the new process cannot be watched: {error}")));
             }
         }

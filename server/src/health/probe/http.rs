@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use app::model::HttpProbe;
-use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -14,13 +13,20 @@ use super::seconds;
 /// What is read of a body.
 const MOST_OF_BODY: usize = 64 << 10;
 
-/// The beginning of the body.
+/// The beginning of the body; the rest of a long one is not waited for.
 ///
 /// # Errors
-/// It is too long, or broke off.
-pub(super) async fn body(answer: Response<Incoming>) -> Result<Bytes, String> {
-    let body = Limited::new(answer.into_body(), MOST_OF_BODY).collect().await;
-    Ok(body.map_err(|error| format!("its body cannot be read: {error}"))?.to_bytes())
+/// It broke off.
+pub(super) async fn beginning(answer: Response<Incoming>) -> Result<Vec<u8>, String> {
+    let (mut body, mut read) = (answer.into_body(), Vec::new());
+    while read.len() < MOST_OF_BODY
+        && let Some(frame) = body.frame().await
+    {
+        let frame = frame.map_err(|error| format!("its body cannot be read: {error}"))?;
+        read.extend(frame.data_ref().into_iter().flatten());
+    }
+    read.truncate(MOST_OF_BODY);
+    Ok(read)
 }
 
 /// Is the answer what it has to be?
@@ -46,7 +52,7 @@ pub(super) async fn judge(answer: Response<Incoming>, wanted: &HttpProbe, begun:
         return Err(format!("slow: answered after {}, over {}", seconds(begun.elapsed()), seconds(limit)));
     }
     let Some(text) = &wanted.body else { return Ok(()) };
-    let body = body(answer).await?;
+    let body = beginning(answer).await?;
     let found = body.windows(text.len().max(1)).any(|part| part == text.as_bytes());
     if found { Ok(()) } else { Err(format!("{text:?} is not in its answer")) }
 }

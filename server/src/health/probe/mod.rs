@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use app::model::{GrpcProbe, HttpProbe, Probe};
 use hyper::Uri;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::outbound::{self, Trust};
@@ -105,17 +104,12 @@ impl Check {
         }
     }
 
-    async fn connect(&self) -> Result<TcpStream, String> {
-        TcpStream::connect(&self.address).await.map_err(|error| match error.kind() {
-            std::io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-            _ => format!("no connection: {error}"),
-        })
-    }
-
     async fn ask(&self, begun: Instant) -> Result<Option<String>, String> {
         match &self.question {
-            Question::Nothing => self.connect().await.map(|_| None),
-            Question::Grpc(service) => grpc::ask(self.connect().await?, &self.address, service).await.map(|()| None),
+            Question::Nothing => outbound::tcp(&self.address).await.map(|_| None),
+            Question::Grpc(service) => {
+                grpc::ask(outbound::tcp(&self.address).await?, &self.address, service).await.map(|()| None)
+            }
             Question::Http(uri, wanted) => {
                 let trust = if wanted.insecure { Trust::Anything } else { Trust::Roots };
                 let stream = outbound::open(uri, trust).await.map_err(|why| match why.contains("certificate") {
@@ -145,8 +139,8 @@ impl Check {
 
     async fn get(&self, path: &str) -> Result<serde_json::Value, String> {
         let uri: Uri = format!("http://{}{path}", self.address).parse().map_err(|error| format!("{error}"))?;
-        let answer = outbound::ask(&uri, Box::new(self.connect().await?)).await?;
-        let body = http::body(answer).await?;
+        let answer = outbound::ask(&uri, outbound::open(&uri, Trust::Roots).await?).await?;
+        let body = http::beginning(answer).await?;
         serde_json::from_slice(&body).map_err(|error| format!("its answer to {path} cannot be read: {error}"))
     }
 }
@@ -201,6 +195,9 @@ mod tests {
         assert_eq!(ask(HttpProbe { body: Some("up".into()), ..http("/") }, fine).await, Ok(()));
         let other = ask(HttpProbe { body: Some("down".into()), ..http("/") }, fine).await;
         assert_eq!(other, Err("\"down\" is not in its answer".into()));
+        let long: &str =
+            Box::leak(format!("HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\nup{}", " ".repeat(499_998)).into_boxed_str());
+        assert_eq!(ask(HttpProbe { body: Some("up".into()), ..http("/") }, answers(long).await).await, Ok(()));
         let slow = ask(HttpProbe { max_latency_ms: Some(0), ..http("/") }, fine).await.unwrap_err();
         assert!(slow.starts_with("slow: answered after"), "{slow}");
         let bad = answers("HTTP/1.1 503 Away\r\nContent-Length: 0\r\n\r\n").await;

@@ -21,7 +21,7 @@ const FALLS: usize = 4;
 /// Memory of a process over time, in MB.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Memory {
-    /// Of each part that is over: its end, and the least value.
+    /// Of each part that is over: its beginning, and the least value.
     parts: VecDeque<(Mono, f64)>,
     /// Of this part.
     now: Option<(Mono, f64)>,

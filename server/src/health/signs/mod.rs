@@ -2,7 +2,7 @@
 
 mod leak;
 
-use app::model::{Remedy, Sign, Signs};
+use app::model::{Remedy, Sign, Signs, Threshold};
 
 use self::leak::Memory;
 use crate::process::OpenFiles;
@@ -100,14 +100,17 @@ impl Watch {
                 format!("uses {:.0} % of a core, and over {} % for {}", reading.cpu_percent, rule.above, seconds(self.cpu, now));
             found.push(Found { sign: Sign::Busy, message, expected_ms: None, remedy: rule.remedy });
         }
-        if let (Some(rule), Some(lag)) = (&signs.lag, reading.lag_ms)
+        let lag = reading.lag_ms.unwrap_or_default();
+        if let Some(rule) = &signs.lag
             && self.lag.lasts(f64::from(lag) > rule.above as f64, rule.for_ms, now)
         {
             let message = format!("its event loop is {lag:.0} ms late (99th percentile), for {}", seconds(self.lag, now));
             found.push(Found { sign: Sign::Lag, message, expected_ms: None, remedy: rule.remedy });
         }
-        if let (Some(rule), Some(files)) = (&signs.files, reading.files)
-            && self.files.lasts(files.open * 100 > files.limit.saturating_mul(rule.above), rule.for_ms, now)
+        let many = |rule: &Threshold| reading.files.filter(|files| files.open * 100 > files.limit.saturating_mul(rule.above));
+        if let Some(rule) = &signs.files
+            && self.files.lasts(many(rule).is_some(), rule.for_ms, now)
+            && let Some(files) = reading.files
         {
             let message = format!("process {} has {} of {} files open that it may have", files.pid, files.open, files.limit);
             found.push(Found { sign: Sign::Files, message, expected_ms: None, remedy: rule.remedy });
@@ -138,7 +141,7 @@ impl Watch {
     }
 }
 
-fn leak(growth: &leak::Growth, rule: &app::model::Threshold, limit: Option<f64>, free: u64) -> Option<Found> {
+fn leak(growth: &leak::Growth, rule: &Threshold, limit: Option<f64>, free: u64) -> Option<Found> {
     let (end, of_what) = match limit {
         Some(limit) => (limit, format!("its limit of {limit:.0} MB")),
         None => (growth.level + free as f64 / MB, "what this host has left".to_owned()),

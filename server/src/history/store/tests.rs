@@ -334,4 +334,6 @@ fn figures_of_an_app_are_kept_by_their_names() {
     history.close();
     drop(history);
     assert_eq!(read(&home.open()), expected);
+    let known = database::figures(&Connection::open(home.file()).unwrap(), "a").unwrap();
+    assert_eq!(known.len(), expected.len(), "also those that are no longer in memory: {known:?}");
 }

@@ -99,6 +99,10 @@ impl Control for Fake {
         !self.away.load(Ordering::Relaxed)
     }
 
+    fn hangs(&self) -> bool {
+        false
+    }
+
     fn apps(&self) -> Arc<Vec<App>> {
         Arc::clone(&self.apps)
     }
