@@ -8,8 +8,9 @@ use std::time::Duration;
 use app::model::{
     App, AppSpec, Cause, Event, EventKind, Health, HealthPolicy, Instance, Probe, ProbeReport, Remedy, State, Time, WaitReady,
 };
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::engine::{Board, Engine, duration};
 use crate::health::{Check, News, Passed, Patience};
@@ -21,6 +22,8 @@ use super::healer::{Healer, down_below};
 
 /// How often it is looked whether an app listens by now.
 const LOOK: Duration = Duration::from_secs(2);
+/// Where much changes at once, it is looked at so often at most: while a hundred apps are started, none is held up by all the others.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What the checks need.
 #[derive(Clone)]
@@ -49,6 +52,7 @@ impl Prober {
 
     async fn run(self) {
         let (mut standing, mut tasks) = (self.board.standing(), JoinSet::new());
+        let news = watch::Sender::new(());
         let mut cared: HashMap<String, (Health, AbortHandle)> = HashMap::new();
         loop {
             standing.mark_unchanged();
@@ -65,30 +69,31 @@ impl Prober {
                 if cared.get(&app.name).is_some_and(|(known, _)| *known == health) {
                     continue;
                 }
-                let task = tasks.spawn(self.clone().care(app.name.clone(), health.clone()));
+                let task = tasks.spawn(self.clone().care(app.name.clone(), health.clone(), news.subscribe()));
                 if let Some((_, before)) = cared.insert(app.name.clone(), (health, task)) {
                     before.abort();
                 }
             }
             while tasks.try_join_next().is_some() {}
+            news.send_replace(());
+            sleep(PAUSE).await;
             if standing.changed().await.is_err() {
                 return;
             }
         }
     }
 
-    /// Checks one app, as long as its definition says the same.
-    async fn care(self, name: String, health: Health) {
+    /// Checks one app, as long as its definition says the same. Looks at it again whenever there are news of any.
+    async fn care(self, name: String, health: Health, mut news: watch::Receiver<()>) {
         let policy = match &health {
             Health::Automatic => HealthPolicy::new(Probe::Tcp(None)),
             Health::Probed(policy) => policy.clone(),
             Health::Off => return self.show(&name, None),
         };
-        let mut standing = self.board.standing();
         let mut patience = Patience::default();
         let mut run: Option<Run> = None;
         loop {
-            standing.mark_unchanged();
+            news.mark_unchanged();
             let before = run.as_ref().map(|run| run.pid);
             run = self.runs(&name, &health, &policy, run);
             if run.as_ref().map(|run| run.pid) != before {
@@ -96,10 +101,10 @@ impl Prober {
             }
             let Some(next) = run.as_mut().filter(|run| run.ask.is_some()) else {
                 self.show(&name, None);
-                let _ = timeout_at(Instant::now() + LOOK, standing.changed()).await;
+                let _ = timeout_at(Instant::now() + LOOK, news.changed()).await;
                 continue;
             };
-            if timeout_at(next.due, standing.changed()).await.is_ok() {
+            if timeout_at(next.due, news.changed()).await.is_ok() {
                 continue;
             }
             let (Some(ask), Some(spec)) = (&next.ask, self.engine.running_spec(&name)) else { continue };
