@@ -38,6 +38,9 @@ const WEB_THREADS: usize = 2;
 /// Threads for what waits for the disk on behalf of the web.
 const DISK_THREADS: usize = 8;
 
+/// After this the start is over, and memory is given back; then so often.
+const STARTED: Duration = Duration::from_secs(5);
+const SLIM_EVERY: Duration = Duration::from_mins(5);
 /// How often it is looked at whether `state.db` is due for its daily copy.
 const BACK_UP_LOOK: Duration = Duration::from_secs(3600);
 /// How soon after that went wrong.
@@ -235,6 +238,7 @@ impl Running {
         let url = format!("http://{address}");
         let _ = std::fs::write(place.run.join("address"), &url);
         greet(&self.node.state, &url, &auth).await;
+        tokio::spawn(stay_slim());
         tokio::spawn(look_after_state(self.node.state.clone(), self.node.engine.clone()));
         let manager = process::Manager::of_environment();
         tell(&manager, "READY=1");
@@ -314,6 +318,15 @@ fn hand_over(program: &Path, sockets: &Sockets) {
     for program in [program, Path::new("/proc/self/exe")] {
         let error = process::replace(program, &words, &kept);
         tracing::error!(%error, program = %program.display(), "failed to become another program");
+    }
+}
+
+/// Gives back what the start needed, and later what the dashboard did.
+async fn stay_slim() {
+    let mut pauses = tokio::time::interval_at(tokio::time::Instant::now() + STARTED, SLIM_EVERY);
+    loop {
+        pauses.tick().await;
+        process::slim();
     }
 }
 

@@ -47,7 +47,7 @@ pub use lock::{holders, lock};
 pub use manager::Manager;
 pub use marker::{MarkerCache, marker_of};
 pub use notify::Notices;
-pub use own::settle_in;
+pub use own::{settle_in, slim};
 pub use pidfd::{PidFd, RawExit};
 pub use ports::{Ports, listener_of, ports_of};
 pub use reaper::{Reaper, become_subreaper, orphans_present};

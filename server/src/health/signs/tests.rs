@@ -34,7 +34,7 @@ fn busy_means_without_a_pause() {
 
 #[test]
 fn what_is_not_told_for_a_while_begins_anew() {
-    let lag = |at: u64| Reading { lag_ms: (at < 20 || at > 100).then_some(900.0), ..Reading::default() };
+    let lag = |at: u64| Reading { lag_ms: (!(20..=100).contains(&at)).then_some(900.0), ..Reading::default() };
     assert_eq!(signs(&found(&Signs::default(), 110, lag)), []);
     assert_eq!(signs(&found(&Signs::default(), 140, lag)), [Sign::Lag]);
 }
