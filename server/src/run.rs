@@ -190,7 +190,7 @@ impl Running {
             every: settings.sample_every,
         };
         ticker.start().map_err(|error| failed("the thread that measures cannot be started", &error))?;
-        let prober = Prober { board: board.clone(), engine: engine.clone(), logs: logs.clone(), healer: healer.clone() };
+        let prober = Prober::new(board.clone(), engine.clone(), logs.clone(), healer.clone());
         prober.start().map_err(|error| failed("the thread that checks health cannot be started", &error))?;
         let profiles = Profiles::of(home);
         Ok(Self {

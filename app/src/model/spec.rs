@@ -313,6 +313,14 @@ impl AppSpec {
     pub fn env_port(&self) -> Option<u16> {
         self.env.get("PORT").and_then(|text| text.trim().parse().ok()).or(self.port)
     }
+
+    /// The same of one of its instances: with `increment_var: "PORT"` each has its own.
+    #[must_use]
+    pub fn port_of(&self, index: u32) -> Option<u16> {
+        let counts_up = self.increment_var.as_deref() == Some("PORT") && self.env.contains_key("PORT");
+        let more = if counts_up { index } else { 0 };
+        u16::try_from(u32::from(self.env_port()?).checked_add(more)?).ok()
+    }
 }
 
 /// An app with all that it was told: for the command line of the one who owns the node, since it holds secrets.

@@ -42,7 +42,8 @@ fn is_so(app: &App, one: &Instance, until: Until) -> bool {
         Until::Started => one.pid.is_some() && matches!(one.state, State::Starting | State::Online),
         Until::Ready => one.state == State::Online,
         Until::Healthy => {
-            let listens = app.env_port.is_none() || one.port == app.env_port;
+            // Each of several may have a port of its own.
+            let listens = app.env_port.is_none() || one.port == app.env_port || app.instances.len() > 1 && one.port.is_some();
             one.state == State::Online && app.probe.as_ref().map_or(listens, |probe| probe.healthy == Some(true))
         }
         // One that was not started yet has no reason to rest. How it ended is known as long as this node runs.

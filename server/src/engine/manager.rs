@@ -409,30 +409,26 @@ impl Engine {
             let detail = format!("memory {} over its limit of {}", words::megabytes(bytes), words::megabytes(limit));
             let why = Why { cause: Cause::MemoryLimit, actor: None, detail: Some(detail) };
             if entry.instances.len() > 1 {
-                let (name, slot) = (entry.name.clone(), slot.clone());
+                let (name, index) = (entry.name.clone(), slot.index);
                 drop(apps);
-                self.reload_in_passing(&name, &slot, why);
+                self.reload_in_passing(&name, Some(index), why);
             } else {
                 let _ = slot.actor.send(Message::Note(Input::Restart(why)));
             }
         }
     }
 
-    /// Heals an app that does not pass its checks: restarts it, of several instances one after the other.
-    pub fn heal(&self, name: &str, why: String) {
+    /// Heals an app that does not pass its checks: restarts it, of several instances the one that is named, or one after the other.
+    pub fn heal(&self, name: &str, index: Option<u32>, why: String) {
         let why = Why { cause: Cause::Probe, actor: None, detail: Some(why) };
         match self.slots(name).as_slice() {
             [only] => _ = only.actor.send(Message::Note(Input::Restart(why))),
-            slots => {
-                for slot in slots {
-                    self.reload_in_passing(name, slot, why.clone());
-                }
-            }
+            _ => self.reload_in_passing(name, index, why),
         }
     }
 
-    /// Tells that the first check of a process passed, which makes it ready where its definition says so.
-    pub fn passed_first_check(&self, name: &str, pm_id: u32, pid: u32) {
+    /// Tells that a check of a process passed, which makes it ready where its definition says so.
+    pub fn passed_check(&self, name: &str, pm_id: u32, pid: u32) {
         if let Some(slot) = self.slots(name).into_iter().find(|slot| slot.pm_id == pm_id) {
             let _ = slot.actor.send(Message::Passed(pid));
         }

@@ -45,14 +45,16 @@ impl Engine {
         self.0.runtime.spawn(work).await.unwrap_or_else(|error| Err(format!("the reload ended by a fault in qd: {error}")))
     }
 
-    /// Replaces the process of one instance, unless it is being done already.
-    pub(super) fn reload_in_passing(&self, name: &str, slot: &Slot, why: Why) {
+    /// Replaces the processes of an app, or of one instance, one after the other, unless that is being done already.
+    pub(super) fn reload_in_passing(&self, name: &str, only: Option<u32>, why: Why) {
         let turn = self.apps().iter().find(|entry| entry.name == name).map(|entry| entry.reloading.clone());
         let Some(Ok(turn)) = turn.map(tokio::sync::Mutex::try_lock_owned) else { return };
-        let (engine, name, slot) = (self.clone(), name.to_owned(), slot.clone());
+        let (engine, name) = (self.clone(), name.to_owned());
         self.0.runtime.spawn(async move {
-            // What came of it is an event.
-            let _ = engine.replace(&name, &slot, &why).await;
+            for slot in engine.slots(&name).into_iter().filter(|slot| only.is_none_or(|index| slot.index == index)) {
+                // What came of it is an event.
+                let _ = engine.replace(&name, &slot, &why).await;
+            }
             drop(turn);
         });
     }

@@ -16,7 +16,8 @@ const FORGOTTEN_AFTER: u64 = 4;
 /// Restarts apps for their health, but not too often.
 pub struct Healer {
     engine: Engine,
-    healed: Mutex<HashMap<String, Healed>>,
+    /// By app, and by instance where that was one of several.
+    healed: Mutex<HashMap<(String, Option<u32>), Healed>>,
     /// Apps that are not to be restarted now.
     spared: Mutex<Vec<String>>,
 }
@@ -57,37 +58,40 @@ impl Healer {
         Spared { healer: self, name: name.to_owned() }
     }
 
-    /// May it be restarted now, for whatever reason?
-    pub(super) fn has_rested(&self, name: &str, cooldown_ms: u64) -> bool {
+    /// May it be restarted now, for whatever reason? It is the whole app where no instance is named.
+    pub(super) fn has_rested(&self, name: &str, index: Option<u32>, cooldown_ms: u64) -> bool {
         if self.spared.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|spared| spared == name) {
             return false;
         }
         let healed = self.healed.lock().unwrap_or_else(PoisonError::into_inner);
-        healed.get(name).is_none_or(|healed| process::monotonic_ms().saturating_sub(healed.at) >= cooldown_ms)
+        let key = (name.to_owned(), index);
+        healed.get(&key).is_none_or(|healed| process::monotonic_ms().saturating_sub(healed.at) >= cooldown_ms)
     }
 
     /// Restarts it, unless that was done lately: the pause between two restarts doubles while none of them helps.
-    pub(super) fn heal_in_turn(&self, name: &str, why: String, cooldown_ms: u64) -> bool {
-        let times = self.healed.lock().unwrap_or_else(PoisonError::into_inner).get(name).map_or(0, |healed| healed.times);
-        let is_due = self.has_rested(name, cooldown_ms << times.saturating_sub(1).min(MOST_DOUBLINGS));
+    pub(super) fn heal_in_turn(&self, name: &str, index: Option<u32>, why: String, cooldown_ms: u64) -> bool {
+        let key = (name.to_owned(), index);
+        let times = self.healed.lock().unwrap_or_else(PoisonError::into_inner).get(&key).map_or(0, |healed| healed.times);
+        let is_due = self.has_rested(name, index, cooldown_ms << times.saturating_sub(1).min(MOST_DOUBLINGS));
         if is_due {
-            self.heal(name, why, cooldown_ms);
+            self.heal(name, index, why, cooldown_ms);
         }
         is_due
     }
 
     /// Restarts it.
-    pub(super) fn heal(&self, name: &str, why: String, cooldown_ms: u64) {
+    pub(super) fn heal(&self, name: &str, index: Option<u32>, why: String, cooldown_ms: u64) {
         let now = process::monotonic_ms();
         let mut healed = self.healed.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = healed.get(name).filter(|before| {
+        let key = (name.to_owned(), index);
+        let before = healed.get(&key).filter(|before| {
             let pause = cooldown_ms << before.times.min(MOST_DOUBLINGS);
             now.saturating_sub(before.at) < pause.saturating_mul(FORGOTTEN_AFTER)
         });
         let times = before.map_or(1, |before| before.times + 1);
-        healed.insert(name.to_owned(), Healed { at: now, times });
+        healed.insert(key, Healed { at: now, times });
         drop(healed);
-        self.engine.heal(name, why);
+        self.engine.heal(name, index, why);
     }
 }
 

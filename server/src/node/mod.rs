@@ -6,6 +6,7 @@ mod healer;
 mod prober;
 mod profile;
 mod pulse;
+mod reports;
 mod scraper;
 mod ticker;
 mod trouble;

@@ -1,12 +1,12 @@
-//! Checks the health of the apps, and asks the engine to heal them. A thread of its own, with a task for each app, so that a check that hangs
-//! holds up no other.
+//! Health checks in time: one task for each instance, so that one that hangs delays no other, on a thread of its own, so
+//! that they never wait for the web.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use app::model::{
-    App, AppSpec, Cause, Event, EventKind, Health, HealthPolicy, Instance, Probe, ProbeReport, Remedy, State, Time, WaitReady,
+    App, AppSpec, Cause, Event, Health, HealthPolicy, Instance, Probe, ProbeReport, Remedy, State, Time, WaitReady,
 };
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
@@ -19,26 +19,32 @@ use crate::process;
 
 use super::ask::{Ask, Host};
 use super::healer::{Healer, down_below};
+use super::reports::Reports;
 
 /// How often it is looked whether an app listens by now.
 const LOOK: Duration = Duration::from_secs(2);
 /// Where much changes at once, it is looked at so often at most: while a hundred apps are started, none is held up by all the others.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How often it is asked while something waits for the answer to count as started.
+const EAGER: Duration = Duration::from_secs(1);
 
 /// What the checks need.
 #[derive(Clone)]
 pub struct Prober {
-    /// Where the apps stand, and where reports are shown.
-    pub board: Arc<Board>,
-    /// What they are to be.
-    pub engine: Engine,
-    /// What they wrote.
-    pub logs: Logs,
-    /// Who heals.
-    pub healer: Arc<Healer>,
+    board: Arc<Board>,
+    engine: Engine,
+    logs: Logs,
+    healer: Arc<Healer>,
+    reports: Arc<Reports>,
 }
 
 impl Prober {
+    /// What shows reports on the board, reads the definitions of the engine and the lines of the logs, and has the healer heal.
+    #[must_use]
+    pub fn new(board: Arc<Board>, engine: Engine, logs: Logs, healer: Arc<Healer>) -> Self {
+        Self { board, engine, logs, healer, reports: Arc::default() }
+    }
+
     /// Checks for ever, on a thread of its own.
     ///
     /// # Errors
@@ -53,25 +59,32 @@ impl Prober {
     async fn run(self) {
         let (mut standing, mut tasks) = (self.board.standing(), JoinSet::new());
         let news = watch::Sender::new(());
-        let mut cared: HashMap<String, (Health, AbortHandle)> = HashMap::new();
+        let mut cared: HashMap<(String, u32), (Health, AbortHandle)> = HashMap::new();
         loop {
             standing.mark_unchanged();
             let apps = self.board.apps();
-            cared.retain(|name, (_, task)| {
-                let stays = apps.iter().any(|app| app.name == *name);
+            let is_there =
+                |name: &str, index| apps.iter().any(|app| app.name == name && app.instances.iter().any(|one| one.index == index));
+            cared.retain(|(name, index), (_, task)| {
+                let stays = is_there(name, *index);
                 if !stays {
                     task.abort();
+                    self.show(name, *index, None);
                 }
                 stays
             });
+            self.reports.retain(|name| apps.iter().any(|app| app.name == name));
             for app in apps.iter() {
                 let health = self.engine.running_spec(&app.name).map(|spec| spec.health.clone()).unwrap_or_default();
-                if cared.get(&app.name).is_some_and(|(known, _)| *known == health) {
-                    continue;
-                }
-                let task = tasks.spawn(self.clone().care(app.name.clone(), health.clone(), news.subscribe()));
-                if let Some((_, before)) = cared.insert(app.name.clone(), (health, task)) {
-                    before.abort();
+                for one in &app.instances {
+                    let key = (app.name.clone(), one.index);
+                    if cared.get(&key).is_some_and(|(known, _)| *known == health) {
+                        continue;
+                    }
+                    let task = tasks.spawn(self.clone().care(app.name.clone(), one.index, health.clone(), news.subscribe()));
+                    if let Some((_, before)) = cared.insert(key, (health.clone(), task)) {
+                        before.abort();
+                    }
                 }
             }
             while tasks.try_join_next().is_some() {}
@@ -83,90 +96,115 @@ impl Prober {
         }
     }
 
-    /// Checks one app, as long as its definition says the same. Looks at it again whenever there are news of any.
-    async fn care(self, name: String, health: Health, mut news: watch::Receiver<()>) {
+    /// Checks one instance, as long as its definition says the same. Looks at it again whenever there are news of any.
+    async fn care(self, name: String, index: u32, health: Health, mut news: watch::Receiver<()>) {
         let policy = match &health {
             Health::Automatic => HealthPolicy::new(Probe::Tcp(None)),
             Health::Probed(policy) => policy.clone(),
-            Health::Off => return self.show(&name, None),
+            Health::Off => return self.show(&name, index, None),
         };
         let mut patience = Patience::default();
         let mut run: Option<Run> = None;
         loop {
             news.mark_unchanged();
             let before = run.as_ref().map(|run| run.pid);
-            run = self.runs(&name, &health, &policy, run);
+            run = self.runs(&name, index, &health, &policy, run);
             if run.as_ref().map(|run| run.pid) != before {
                 patience.begin(process::monotonic_ms());
             }
             let Some(next) = run.as_mut().filter(|run| run.ask.is_some()) else {
-                self.show(&name, None);
+                self.show(&name, index, None);
                 let _ = timeout_at(Instant::now() + LOOK, news.changed()).await;
                 continue;
             };
-            if timeout_at(next.due, news.changed()).await.is_ok() {
+            let due = if next.waiting.is_empty() { next.due } else { next.due.min(next.asked + EAGER) };
+            if timeout_at(due, news.changed()).await.is_ok() {
                 continue;
             }
             let (Some(ask), Some(spec)) = (&next.ask, self.engine.running_spec(&name)) else { continue };
             let host = Host { engine: &self.engine, logs: &self.logs, spec: &spec, started_at: next.started_at };
+            next.asked = Instant::now();
             let result = ask.run(&host, Duration::from_millis(policy.timeout_ms)).await;
-            if result.is_ok() && patience.is_new() {
-                self.engine.passed_first_check(&name, next.pm_id, next.pid);
+            if result.is_ok() {
+                next.waiting.iter().for_each(|(pm_id, pid)| self.engine.passed_check(&name, *pm_id, *pid));
             }
-            if self.pid(&name) != Some(next.pid) {
+            let now = self.board.look(&name, |app| app.instances.iter().find(|one| one.index == index).and_then(|one| one.pid));
+            if now.flatten() != Some(next.pid) {
                 // It was about a process that is gone.
                 continue;
             }
-            self.note(&name, ask, &policy, &mut patience, result);
+            self.note(&name, next, ask, &policy, &mut patience, result);
             next.due = Instant::now() + Duration::from_millis(patience.wait_ms(&policy));
         }
     }
 
-    fn first_live<T>(&self, name: &str, with: impl FnOnce(&App, &Instance) -> T) -> Option<T> {
+    /// What is to be checked now. None if it does not run, or if the check of another instance says how it is.
+    fn runs(&self, name: &str, index: u32, health: &Health, policy: &HealthPolicy, before: Option<Run>) -> Option<Run> {
+        let spec = self.engine.running_spec(name)?;
+        let by_port = asks_own_port(&policy.probe);
         // One that waits for its first check has to be checked before it counts as running.
-        let waits = self.engine.running_spec(name).is_some_and(|spec| spec.wait_ready == WaitReady::Health);
-        let lives = |state| state == State::Online || waits && state == State::Starting;
+        let waits = spec.wait_ready == WaitReady::Health;
+        let lives = |one: &Instance| one.pid.is_some() && (one.state == State::Online || waits && one.state == State::Starting);
         let look = |app: &App| {
-            let one = app.instances.iter().find(|one| lives(one.state) && one.pid.is_some())?;
-            Some(with(app, one))
+            let live: Vec<&Instance> = app.instances.iter().filter(|one| lives(one)).collect();
+            // The first is asked, and each that can be asked for itself.
+            let is_asked = |one: &Instance| {
+                let mut before = live.iter().take_while(|other| other.index != one.index).peekable();
+                before.peek().is_none() || by_port && one.port.is_some() && before.all(|other| other.port != one.port)
+            };
+            let one = live.iter().find(|one| one.index == index).filter(|one| is_asked(one))?;
+            let is_meant = |other: &&&Instance| {
+                other.index == index || !is_asked(other) && (!by_port || other.port.is_some() && other.port == one.port)
+            };
+            let meant: Vec<&Instance> = live.iter().filter(is_meant).copied().collect();
+            let is_coming = |one: &&&Instance| one.state == State::Starting;
+            Some(Seen {
+                pid: one.pid?,
+                started_at: one.started_at,
+                port: one.port,
+                is_first: live.first().is_some_and(|first| first.index == index),
+                alone: (app.instances.len() > 1 && meant.len() == 1).then_some(index),
+                waiting: meant.iter().filter(is_coming).filter_map(|one| Some((one.pm_id, one.pid?))).collect(),
+            })
         };
-        self.board.look(name, look).flatten()
-    }
-
-    fn pid(&self, name: &str) -> Option<u32> {
-        self.first_live(name, |_, one| one.pid)?
-    }
-
-    /// What is to be checked now. None if it does not run.
-    fn runs(&self, name: &str, health: &Health, policy: &HealthPolicy, before: Option<Run>) -> Option<Run> {
-        let look = |app: &App, one: &Instance| (one.pid, one.pm_id, one.started_at, app.env_port, one.port);
-        let (pid, pm_id, started_at, env_port, seen) = self.first_live(name, look)?;
-        let pid = pid?;
+        let Seen { pid, started_at, port: seen, is_first, alone, waiting } = self.board.look(name, look).flatten()?;
         let before = before.filter(|run| run.pid == pid);
+        let (told, first_port) = (spec.port_of(index), spec.env_port());
         // Where it listened once, it is to listen for as long as this process lives.
         let port = before.as_ref().and_then(|run| run.port).or(match health {
-            Health::Automatic => seen.filter(|port| env_port == Some(*port)),
-            _ => env_port.or(seen),
+            Health::Automatic => seen.filter(|port| told == Some(*port)),
+            _ => told.filter(|port| is_first || first_port != Some(*port)).or(seen),
         });
         let due = before.as_ref().map_or_else(Instant::now, |run| run.due);
+        let asked = before.as_ref().map_or_else(Instant::now, |run| run.asked);
         // What it was asked before, and how far that has come.
         let known = before.filter(|run| run.port == port && run.seen == seen).and_then(|run| run.ask);
-        let tunnel = || tunnel(self.engine.running_spec(name).filter(|_| *health == Health::Automatic)?.as_ref(), seen);
+        let tunnel = || tunnel(Some(&spec).filter(|_| *health == Health::Automatic)?.as_ref(), seen);
         let ask = known.or_else(tunnel).or_else(|| Ask::new(&policy.probe, port));
-        Some(Run { pid, pm_id, started_at: started_at.unwrap_or(process::wall_clock()), port, seen, ask, due })
+        let started_at = started_at.unwrap_or(process::wall_clock());
+        Some(Run { pid, index, started_at, port, seen, ask, due, asked, alone, waiting })
     }
 
-    fn note(&self, name: &str, ask: &Ask, policy: &HealthPolicy, patience: &mut Patience, result: Result<Passed, String>) {
+    fn note(
+        &self,
+        name: &str,
+        run: &Run,
+        ask: &Ask,
+        policy: &HealthPolicy,
+        patience: &mut Patience,
+        result: Result<Passed, String>,
+    ) {
         let down = down_below(&self.board, name);
-        let may_heal = down.is_none() && self.healer.has_rested(name, policy.cooldown_ms);
+        let may_heal = down.is_none() && self.healer.has_rested(name, run.alone, policy.cooldown_ms);
         let verdict = patience.note(result.is_ok(), may_heal, policy, process::monotonic_ms());
         let failures = if verdict.heal { policy.retries } else { patience.failures() };
         let why = result.as_ref().err().map(|why| format!("{}: {why}", ask.brief()));
         let (healthy, now) = (patience.healthy(), process::wall_clock());
-        let before = self.first_live(name, |app, _| app.probe.clone()).flatten();
+        let before = self.reports.of(name, run.index);
         let since = before.filter(|before| before.healthy == healthy).and_then(|before| before.since).unwrap_or(now);
         self.show(
             name,
+            run.index,
             Some(ProbeReport {
                 what: ask.words(),
                 policy: words(policy),
@@ -181,34 +219,47 @@ impl Prober {
         );
         let times = if policy.retries == 1 { "once".to_owned() } else { format!("{} times", policy.retries) };
         let failed = format!("{} ({times})", why.unwrap_or_default());
-        match verdict.news {
-            Some(News::Failed) => {
-                let left_alone = down.map(|down| format!("; left alone, because {down} is down")).unwrap_or_default();
-                self.tell(name, EventKind::Unhealthy, format!("is not healthy: {failed}{left_alone}"));
-            }
-            Some(News::Recovered(ms)) => self.tell(name, EventKind::Healthy, format!("is healthy again after {}", duration(ms))),
-            None => {}
+        if let Some(news) = verdict.news {
+            let which = run.alone.map(|index| format!("instance {index} ")).unwrap_or_default();
+            let message = match news {
+                News::Failed => {
+                    let left_alone = down.map(|down| format!("; left alone, because {down} is down")).unwrap_or_default();
+                    format!("{which}is not healthy: {failed}{left_alone}")
+                }
+                News::Recovered(ms) => format!("{which}is healthy again after {}", duration(ms)),
+            };
+            let mut event = Event::new(process::wall_clock(), self.reports.kind(name, news), Cause::Probe, message);
+            (event.app, event.index) = (Some(name.to_owned()), run.alone);
+            self.board.tell(event);
         }
         if verdict.heal {
-            self.healer.heal(name, failed, policy.cooldown_ms);
+            self.healer.heal(name, run.alone, failed, policy.cooldown_ms);
         }
     }
 
-    fn show(&self, name: &str, report: Option<ProbeReport>) {
+    fn show(&self, name: &str, index: u32, report: Option<ProbeReport>) {
+        if report.is_none() && self.reports.of(name, index).is_none() {
+            return;
+        }
+        let report = self.reports.put(name, index, report);
         self.board.with_app(name, |app| app.probe = report);
     }
+}
 
-    fn tell(&self, name: &str, kind: EventKind, message: String) {
-        let mut event = Event::new(process::wall_clock(), kind, Cause::Probe, message);
-        event.app = Some(name.to_owned());
-        self.board.tell(event);
-    }
+/// An instance that is to be checked, as it stands.
+struct Seen {
+    pid: u32,
+    started_at: Option<Time>,
+    port: Option<u16>,
+    is_first: bool,
+    alone: Option<u32>,
+    waiting: Vec<(u32, u32)>,
 }
 
 /// A process that is checked.
 struct Run {
     pid: u32,
-    pm_id: u32,
+    index: u32,
     started_at: Time,
     /// Where it is asked.
     port: Option<u16>,
@@ -216,6 +267,22 @@ struct Run {
     seen: Option<u16>,
     ask: Option<Ask>,
     due: Instant,
+    /// When it was asked last.
+    asked: Instant,
+    /// The instance that it is about, if it is not about all.
+    alone: Option<u32>,
+    /// Who is ready when it passes: `pm_id` and process.
+    waiting: Vec<(u32, u32)>,
+}
+
+/// Is the port of the instance what is asked?
+fn asks_own_port(probe: &Probe) -> bool {
+    match probe {
+        Probe::Tcp(address) => address.is_none(),
+        Probe::Http(http) => http.url.starts_with('/'),
+        Probe::Grpc(grpc) => grpc.address.is_none(),
+        Probe::Command(_) | Probe::Log(_) | Probe::Heartbeat(_) => false,
+    }
 }
 
 /// cloudflared tells how its tunnel stands on its metrics server, whose address is told by `--metrics`, or is one of these ports.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use app::model::{Component, Figure, HealthDocument, HealthStatus, Instance};
+use app::model::{App, Component, Figure, HealthDocument, HealthStatus, Instance};
 
 use super::Pulse;
 use crate::engine::{Board, Engine};
@@ -69,8 +69,12 @@ impl Ticker {
 
     fn measure(&mut self) -> Sample {
         let apps = self.board.apps();
-        let ports: BTreeMap<u32, Option<u16>> =
-            apps.iter().flat_map(|app| app.instances.iter().map(|one| (one.pm_id, app.env_port))).collect();
+        let ports = |app: &App| {
+            let spec = self.engine.running_spec(&app.name);
+            let port = move |index| spec.as_ref().and_then(|spec| spec.port_of(index));
+            app.instances.iter().map(|one| (one.pm_id, port(one.index))).collect::<Vec<_>>()
+        };
+        let ports: BTreeMap<u32, Option<u16>> = apps.iter().flat_map(ports).collect();
         let watched = self.engine.trees().into_iter().map(|(pm_id, tree)| {
             let env_port = ports.get(&pm_id).copied().flatten();
             Watched { pm_id, tree, env_port }

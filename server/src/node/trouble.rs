@@ -91,9 +91,9 @@ impl Trouble {
                 found.extend(seen.watch.note(&reading, Room { limit, free }, &spec.signs, now));
             }
             if app.instances.len() > 1 {
-                found
-                    .iter_mut()
-                    .for_each(|one_found| one_found.message = format!("instance {}: {}", one.index, one_found.message));
+                for found in &mut found {
+                    (found.index, found.message) = (Some(one.index), format!("instance {}: {}", one.index, found.message));
+                }
             }
             all.extend(found);
         }
@@ -116,9 +116,12 @@ impl Trouble {
         let known = self.apps.entry(app.name.clone()).or_default();
         let port = app.env_port?;
         if known.port.as_ref().is_none_or(|(at, _)| now.saturating_sub(*at) >= LOOK_FOR_PORT) {
-            let own: Vec<u32> = app.instances.iter().filter_map(|one| one.pid).collect();
             let table = Table::read().ok()?;
-            let taken = process::listener_of(port, &table).filter(|pid| !own.contains(pid)).map(|pid| {
+            let holders = process::listeners_of(port, &table);
+            let is_own = holders.iter().any(|pid| app.instances.iter().any(|one| one.pid == Some(*pid)));
+            // We hold the sockets of workers, and of apps with `listen`.
+            let other = holders.into_iter().find(|pid| *pid != std::process::id()).filter(|_| !is_own);
+            let taken = other.map(|pid| {
                 let apps = self.board.apps();
                 let named = apps.iter().find(|other| other.instances.iter().any(|one| one.pid == Some(pid)));
                 let who = named.map_or_else(|| process::command_of(pid), |other| other.name.clone());
@@ -163,7 +166,7 @@ impl Trouble {
         if let Some(ill) = ill
             && down_below(&self.board, &app.name).is_none()
         {
-            self.healer.heal_in_turn(&app.name, ill.found.message.clone(), spec.signs.cooldown_ms);
+            self.healer.heal_in_turn(&app.name, ill.found.index, ill.found.message.clone(), spec.signs.cooldown_ms);
         }
     }
 }

@@ -57,12 +57,12 @@ pub fn ports_of(pids: &[u32]) -> BTreeSet<u16> {
     pids.iter().flat_map(|pid| sockets(*pid)).filter_map(|inode| listening.get(&inode).copied()).collect()
 }
 
-/// Who listens on a port: a process that has it open. None if nobody does, or it may not be looked into.
+/// Who listens on a port: processes that have it open. None of those that may not be looked into.
 #[must_use]
-pub fn listener_of(port: u16, table: &Table) -> Option<u32> {
+pub fn listeners_of(port: u16, table: &Table) -> Vec<u32> {
     let inodes: BTreeSet<u64> = listening().into_iter().filter(|(_, listens)| *listens == port).map(|(inode, _)| inode).collect();
     let holds = |pid: &u32| !inodes.is_empty() && sockets(*pid).iter().any(|inode| inodes.contains(inode));
-    table.processes().iter().map(|process| process.pid).find(holds)
+    table.processes().iter().map(|process| process.pid).filter(holds).collect()
 }
 
 /// Inodes of the sockets that a process holds; none if it is gone or we may not see them.
@@ -90,7 +90,7 @@ mod tests {
         assert!(listeners.iter().all(|one| ports.listening.values().any(|known| *known == port(one))));
         for one in &listeners {
             assert_eq!(ports.of(1, &own, Some(port(one))), Some(port(one)));
-            assert_eq!(listener_of(port(one), &Table::read().unwrap()), Some(own[0]));
+            assert!(listeners_of(port(one), &Table::read().unwrap()).contains(&own[0]));
         }
         assert_eq!(ports.of(1, &own, Some(0)), ports.known[&1].ports.first().copied(), "else the lowest");
         assert_eq!(ports.of(2, &[], None), None);

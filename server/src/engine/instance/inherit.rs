@@ -87,7 +87,7 @@ impl Actor {
         if self.machine.state() != State::Starting {
             return;
         }
-        match running.spec.env_port() {
+        match running.spec.port_of(self.index) {
             Some(port) if !process::ports_of(&self.members().unwrap_or_default()).contains(&port) => {
                 self.port_look = Some(Instant::now() + LOOK_FOR_PORT);
             }

@@ -56,13 +56,15 @@ pub struct Found {
     pub expected_ms: Option<u64>,
     /// What is to be done.
     pub remedy: Remedy,
+    /// The instance, where there are several.
+    pub index: Option<u32>,
 }
 
 impl Found {
     /// To be told, and nothing else.
     #[must_use]
     pub fn told(sign: Sign, message: String) -> Self {
-        Self { sign, message, expected_ms: None, remedy: Remedy::Tell }
+        Self { sign, message, expected_ms: None, remedy: Remedy::Tell, index: None }
     }
 }
 
@@ -98,14 +100,14 @@ impl Watch {
         {
             let message =
                 format!("uses {:.0} % of a core, and over {} % for {}", reading.cpu_percent, rule.above, seconds(self.cpu, now));
-            found.push(Found { sign: Sign::Busy, message, expected_ms: None, remedy: rule.remedy });
+            found.push(Found { remedy: rule.remedy, ..Found::told(Sign::Busy, message) });
         }
         let lag = reading.lag_ms.unwrap_or_default();
         if let Some(rule) = &signs.lag
             && self.lag.lasts(f64::from(lag) > rule.above as f64, rule.for_ms, now)
         {
             let message = format!("its event loop is {lag:.0} ms late (99th percentile), for {}", seconds(self.lag, now));
-            found.push(Found { sign: Sign::Lag, message, expected_ms: None, remedy: rule.remedy });
+            found.push(Found { remedy: rule.remedy, ..Found::told(Sign::Lag, message) });
         }
         let many = |rule: &Threshold| reading.files.filter(|files| files.open * 100 > files.limit.saturating_mul(rule.above));
         if let Some(rule) = &signs.files
@@ -113,7 +115,7 @@ impl Watch {
             && let Some(files) = reading.files
         {
             let message = format!("process {} has {} of {} files open that it may have", files.pid, files.open, files.limit);
-            found.push(Found { sign: Sign::Files, message, expected_ms: None, remedy: rule.remedy });
+            found.push(Found { remedy: rule.remedy, ..Found::told(Sign::Files, message) });
         }
         if self.zombies.lasts(reading.zombies >= ZOMBIES, ZOMBIES_FOR, now) {
             let message = format!("{} of its children ended, and it does not wait for them (zombies)", reading.zombies);
@@ -123,7 +125,7 @@ impl Watch {
             && silent > rule.above
         {
             let message = format!("has written nothing for {}", span(silent));
-            found.push(Found { sign: Sign::Silence, message, expected_ms: None, remedy: rule.remedy });
+            found.push(Found { remedy: rule.remedy, ..Found::told(Sign::Silence, message) });
         }
         let used = reading.memory_bytes as f64 / MB;
         let limit = room.limit.map(|bytes| bytes as f64 / MB);
@@ -159,7 +161,7 @@ fn leak(growth: &leak::Growth, rule: &Threshold, limit: Option<f64>, free: u64) 
         span(rule.for_ms),
         span(left)
     );
-    Some(Found { sign: Sign::Leak, message, expected_ms: Some(left), remedy: rule.remedy })
+    Some(Found { expected_ms: Some(left), remedy: rule.remedy, ..Found::told(Sign::Leak, message) })
 }
 
 /// What is said when it is over.

@@ -149,3 +149,64 @@ fn what_depends_on_something_that_is_down_is_left_alone() {
     daemon.done("start db");
     daemon.until("it is restarted", || daemon.restarts("codebox") >= 1);
 }
+
+/// Of two ports, one after the other, the first.
+fn two_free_ports() -> u16 {
+    loop {
+        let first = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = first.local_addr().unwrap().port();
+        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
+            return port;
+        }
+    }
+}
+
+fn instances(daemon: &Daemon) -> Vec<Value> {
+    let mut all: Vec<Value> = daemon.get("/api/apps/codebox")["instances"].as_array().unwrap().clone();
+    all.sort_by_key(|one| one["index"].as_u64());
+    all
+}
+
+/// Instances on ports of their own are asked one by one, and healed one by one.
+#[test]
+fn the_instance_that_hangs_is_restarted_and_no_other() {
+    let (place, port) = (Place::new(), two_free_ports());
+    place.write("api.js", APP);
+    let apps = format!(
+        r#"{{"apps":[{{"name":"codebox","script":"api.js","instances":2,"increment_var":"PORT","env":{{"PORT":{port}}},
+            "wait_ready":"health","health":{{"http":"/",{QUICK},"timeout":"2s","cooldown":"1h"}}}}]}}"#
+    );
+    let daemon = Daemon::serve_in(place, &apps, 2);
+    daemon.until("it is healthy", || component(&daemon)["probe"]["healthy"] == true);
+    daemon.until("both were asked", || instances(&daemon).iter().all(|one| one["port"].is_u64()));
+    let before = instances(&daemon);
+    send(u32::try_from(before[1]["pid"].as_u64().unwrap()).unwrap(), rustix::process::Signal::STOP);
+    daemon.until("it is replaced", || {
+        let now = instances(&daemon);
+        now[1]["pid"] != before[1]["pid"] && now[1]["state"] == "online"
+    });
+    assert_eq!(instances(&daemon)[0]["pid"], before[0]["pid"]);
+    let warning = last(&daemon, "warning").unwrap();
+    assert!(warning.starts_with("instance 1 is not healthy: GET /: no answer within"), "{warning}");
+    assert_eq!((last(&daemon, "unhealthy"), component(&daemon)["status"].clone()), (None, "LIVE".into()));
+    daemon.until("that is over", || last(&daemon, "cleared").is_some_and(|told| told.starts_with("instance 1 is healthy again")));
+}
+
+/// Where all share a port, one answer speaks for all that wait for it.
+#[test]
+fn workers_are_ready_by_the_check_of_their_port() {
+    let (place, port) = (Place::new(), free_port());
+    place.write("api.js", APP);
+    let apps = format!(
+        r#"{{"apps":[{{"name":"codebox","script":"api.js","instances":2,"exec_mode":"cluster","port":{port},
+            "wait_ready":"health","health":{{"http":"/",{QUICK},{PATIENT},"cooldown":0}}}}]}}"#
+    );
+    let daemon = Daemon::serve_in(place, &apps, 2);
+    let before = instances(&daemon);
+    write(daemon.place.path(), "broken");
+    daemon.until("both are replaced, one after the other", || {
+        instances(&daemon).iter().zip(&before).all(|(now, before)| now["pid"] != before["pid"])
+    });
+    write(daemon.place.path(), "");
+    daemon.until("all is well", || component(&daemon)["probe"]["healthy"] == true && component(&daemon)["instances_live"] == 2);
+}
