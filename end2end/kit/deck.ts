@@ -65,6 +65,19 @@ export class Deck {
     return deck;
   }
 
+  /** The API of the stack alone, with these checks of its health. */
+  static async ofChecked(health: object): Promise<Deck> {
+    const folder = newFolder();
+    const config = path.join(folder, "ecosystem.config.json");
+    const shift = await freeShift();
+    const name = "database-api-server" satisfies Service;
+    const app = { name, script: path.join(STACK, `${name}.js`), cwd: folder, env: { PORT: PORTS[name] + shift }, health };
+    fs.writeFileSync(config, JSON.stringify({ apps: [app] }));
+    const deck = new Deck(folder, config, shift);
+    await deck.start();
+    return deck;
+  }
+
   /** Starts the supervisor, on the port that it had before if it ran already. */
   async start(): Promise<void> {
     const listen = this.origin ? new URL(this.origin).host : "127.0.0.1:0";

@@ -72,14 +72,9 @@ pub(super) fn AvailabilityPart(name: String, told: RwSignal<Result<Availability,
 
 fn figures(told: &Availability) -> Vec<(String, String)> {
     if told.since.is_none() {
-        return vec![("Since".to_owned(), "nothing is known yet; it is counted from its next event on".to_owned())];
+        return vec![("since".to_owned(), "nothing is known yet; it is counted from its next event on".to_owned())];
     }
-    let name = |hours| {
-        let mut name = words::span_name(hours);
-        name.replace_range(..1, "L");
-        name
-    };
-    let mut figures: Vec<_> = told.spans.iter().map(|span| (name(span.hours), words::span(span))).collect();
-    figures.extend(told.budget.as_ref().map(|budget| ("Target".to_owned(), words::budget(budget))));
+    let mut figures: Vec<_> = told.spans.iter().map(|span| (words::span_name(span.hours), words::span(span))).collect();
+    figures.extend(told.budget.as_ref().map(|budget| ("target".to_owned(), words::budget(budget))));
     figures
 }
