@@ -186,6 +186,7 @@ impl Running {
             inside: inside.clone(),
             sampler: Sampler::new(home),
             trouble: Trouble::new(board.clone(), engine.clone(), logs.clone(), healer.clone()),
+            healer: healer.clone(),
             pulse: pulse.clone(),
             every: settings.sample_every,
         };

@@ -397,14 +397,15 @@ impl Engine {
         Some(process::environment(&*self.running_spec(name)?, pm_id, 0, &self.0.shared.marker(pm_id, 0)))
     }
 
-    /// Notes the memory of an instance, and restarts it if that is over its limit.
-    pub fn note_memory(&self, pm_id: u32, bytes: u64) {
+    /// Notes the memory of an instance, and restarts it if that is over its limit and it may be.
+    pub fn note_memory(&self, pm_id: u32, bytes: u64, may_restart: bool) {
         self.0.shared.note_memory(pm_id, bytes);
         let apps = self.apps();
         let found = apps.iter().find_map(|entry| Some((entry, entry.instances.iter().find(|slot| slot.pm_id == pm_id)?)));
         if let Some((entry, slot)) = found
             && let Some(limit) = entry.cell.running().max_memory_restart
             && bytes > limit
+            && may_restart
         {
             let detail = format!("memory {} over its limit of {}", words::megabytes(bytes), words::megabytes(limit));
             let why = Why { cause: Cause::MemoryLimit, actor: None, detail: Some(detail) };

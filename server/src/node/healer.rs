@@ -8,6 +8,8 @@ use app::model::{Dependency, Until};
 use crate::engine::{Board, Engine};
 use crate::process;
 
+/// What a process took for a profile is given back after that, in ms.
+const AFTERWARDS: u64 = 30_000;
 /// How many times the pause between two restarts doubles.
 const MOST_DOUBLINGS: u32 = 6;
 /// A restart is forgotten after so many pauses without another one.
@@ -18,11 +20,11 @@ pub struct Healer {
     engine: Engine,
     /// By app, and by instance where that was one of several.
     healed: Mutex<HashMap<(String, Option<u32>), Healed>>,
-    /// Apps that are not to be restarted now.
-    spared: Mutex<Vec<String>>,
+    /// Apps that are not to be restarted now; until when, in ms of a clock that never jumps, where that is known.
+    spared: Mutex<Vec<(String, Option<u64>)>>,
 }
 
-/// As long as it lives, an app is not restarted for its health.
+/// As long as it lives, and a moment longer, an app is not restarted for its health or its memory.
 pub(super) struct Spared<'a> {
     healer: &'a Healer,
     name: String,
@@ -31,8 +33,8 @@ pub(super) struct Spared<'a> {
 impl Drop for Spared<'_> {
     fn drop(&mut self) {
         let mut spared = self.healer.spared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = spared.iter().position(|name| *name == self.name) {
-            spared.swap_remove(at);
+        if let Some((_, until)) = spared.iter_mut().find(|(name, until)| *name == self.name && until.is_none()) {
+            *until = Some(process::monotonic_ms() + AFTERWARDS);
         }
     }
 }
@@ -54,13 +56,22 @@ impl Healer {
 
     /// Keeps it from being restarted.
     pub(super) fn spare(&self, name: &str) -> Spared<'_> {
-        self.spared.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
+        let mut spared = self.spared.lock().unwrap_or_else(PoisonError::into_inner);
+        spared.retain(|(_, until)| until.is_none_or(|until| process::monotonic_ms() < until));
+        spared.push((name.to_owned(), None));
+        drop(spared);
         Spared { healer: self, name: name.to_owned() }
+    }
+
+    /// Is it not to be restarted now, because something is done to it that makes it look ill?
+    pub(super) fn spares(&self, name: &str) -> bool {
+        let spared = self.spared.lock().unwrap_or_else(PoisonError::into_inner);
+        spared.iter().any(|(one, until)| one == name && until.is_none_or(|until| process::monotonic_ms() < until))
     }
 
     /// May it be restarted now, for whatever reason? It is the whole app where no instance is named.
     pub(super) fn has_rested(&self, name: &str, index: Option<u32>, cooldown_ms: u64) -> bool {
-        if self.spared.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|spared| spared == name) {
+        if self.spares(name) {
             return false;
         }
         let healed = self.healed.lock().unwrap_or_else(PoisonError::into_inner);

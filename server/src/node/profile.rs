@@ -29,12 +29,12 @@ impl LocalNode {
                 "No profile can be taken of {meant}, because it does not run; start it first"
             )));
         };
+        // It answers nobody meanwhile and needs more memory, which is no reason to restart it.
+        let _spared = self.healer.spare(name);
         let (profiles, owned) = (self.profiles.clone(), name.to_owned());
         let no_file = |error: io::Error| failed("The profile could not be written", &error);
         let (unfinished, file) =
             blocking(move || profiles.begin(&owned, index, order.kind, process::wall_clock()).map_err(no_file)).await?;
-        // It answers nobody meanwhile, which is no reason to restart it.
-        let _spared = self.healer.spare(name);
         let taken = self.inside.profile(pid, order.kind, order.seconds, file, unfinished.most).await;
         taken.map_err(|why| Refusal::Failed(format!("No profile was taken of {meant}: {why}")))?;
         blocking(move || unfinished.finish().map_err(no_file)).await

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use app::model::{App, Component, Figure, HealthDocument, HealthStatus, Instance};
 
-use super::Pulse;
+use super::{Healer, Pulse};
 use crate::engine::{Board, Engine};
 use crate::health::{HostFigures, InstanceSample, Sample, Sampler, Watched, document};
 use crate::history::{AppSample, History, HostSample, Tick};
@@ -35,6 +35,8 @@ pub struct Ticker {
     pub sampler: Sampler,
     /// What finds trouble in it.
     pub trouble: Trouble,
+    /// What knows who is not to be restarted.
+    pub healer: Arc<Healer>,
     /// Where it shows that it turns.
     pub pulse: Pulse,
     /// Time between two ticks.
@@ -91,8 +93,12 @@ impl Ticker {
             one.inside = one.pid.and_then(|pid| self.inside.figures(pid));
         });
         self.board.set_metrics(|app| self.inside.metrics(app));
-        for (pm_id, one) in &sample.instances {
-            self.engine.note_memory(*pm_id, one.memory_bytes);
+        for app in apps.iter() {
+            let may_restart = !self.healer.spares(&app.name);
+            for one in &app.instances {
+                let Some(measured) = sample.instances.get(&one.pm_id) else { continue };
+                self.engine.note_memory(one.pm_id, measured.memory_bytes, may_restart);
+            }
         }
         sample
     }

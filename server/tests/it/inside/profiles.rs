@@ -50,3 +50,23 @@ fn why_there_is_none() {
     let refused = daemon.place.qd("profile:cpu closed");
     assert!(refused.code == Some(1) && refused.err.contains("does not run"), "{refused:?}");
 }
+
+/// What a profile takes of memory is no reason to end who is looked at.
+#[test]
+fn nobody_is_restarted_for_its_memory_meanwhile() {
+    let script = "process.on('SIGUSR2', () => { global.kept = Buffer.alloc(300 << 20, 1); }); setInterval(() => {}, 1000);";
+    let daemon = with("big", script, r#","max_memory_restart":"200M""#);
+    daemon.until("it speaks", || speaks(&daemon, "big"));
+    let pid = daemon.pid("big");
+    let memory = || daemon.get("/api/health/system")["components"]["big"]["memory_rss_mb"].as_f64();
+    std::thread::scope(|scope| {
+        let profiled = scope.spawn(|| daemon.done("profile:cpu big --duration 8"));
+        let files = || std::fs::read_dir(daemon.place.home().join("profiles")).map_or(0, Iterator::count);
+        daemon.until("it has begun", || files() > 0);
+        crate::common::daemon::send(pid, rustix::process::Signal::USR2);
+        daemon.until("it is over its limit", || memory() > Some(300.0));
+        profiled.join().unwrap();
+    });
+    assert_eq!((daemon.pid("big"), daemon.restarts("big")), (pid, 0));
+    assert!(daemon.events("big").iter().all(|event| event["kind"] != "exit"));
+}
