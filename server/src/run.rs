@@ -43,6 +43,8 @@ const STARTED: Duration = Duration::from_secs(5);
 const SLIM_EVERY: Duration = Duration::from_mins(5);
 /// How often it is looked at whether `state.db` is due for its daily copy.
 const BACK_UP_LOOK: Duration = Duration::from_secs(3600);
+/// How often it is looked at whether it is still there.
+const IN_PLACE_LOOK: Duration = Duration::from_secs(5);
 /// How soon after that went wrong.
 const BACK_UP_AGAIN: Duration = Duration::from_secs(5);
 /// How many of the latest events the history is told again at the start: more than it can have missed by a kill.
@@ -185,7 +187,7 @@ impl Running {
             logs: logs.clone(),
             inside: inside.clone(),
             sampler: Sampler::new(home),
-            trouble: Trouble::new(board.clone(), engine.clone(), logs.clone(), healer.clone()),
+            trouble: Trouble::new(board.clone(), logs.clone(), healer.clone()),
             healer: healer.clone(),
             pulse: pulse.clone(),
             every: settings.sample_every,
@@ -337,7 +339,10 @@ async fn look_after_state(state: State, engine: Engine) {
     let mut hours = tokio::time::interval(BACK_UP_LOOK);
     let mut told = None;
     loop {
-        hours.tick().await;
+        tokio::select! {
+            _ = hours.tick() => {}
+            () = taken_away(&state) => {}
+        }
         let (state, about) = (state.clone(), engine.clone());
         let looked = tokio::task::spawn_blocking(move || {
             let notify: Notify = {
@@ -364,6 +369,16 @@ async fn look_after_state(state: State, engine: Engine) {
                 told = Some(trouble);
             }
             Err(error) => tracing::error!(%error, "state.db was not looked after to the end"),
+        }
+    }
+}
+
+/// Waits until somebody removes or replaces the file.
+async fn taken_away(state: &State) {
+    loop {
+        tokio::time::sleep(IN_PLACE_LOOK).await;
+        if !state.is_in_place() {
+            return;
         }
     }
 }

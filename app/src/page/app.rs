@@ -37,6 +37,11 @@ struct Looked {
     log: RwSignal<LogView>,
 }
 
+/// Does it tell what checks and judgement found, under the axis of the figures that led to it?
+fn is_verdict(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Unhealthy | EventKind::Healthy | EventKind::Warning | EventKind::Cleared | EventKind::Exception)
+}
+
 /// The page.
 #[component]
 pub(crate) fn AppPage(name: String) -> impl IntoView {
@@ -94,7 +99,7 @@ pub(crate) fn AppPage(name: String) -> impl IntoView {
     client::follow_availability(name.clone(), events, availability);
     let marks = Memo::new(move |_| {
         let told = |event: &Event| {
-            matches!(event.kind, EventKind::Exit | EventKind::SpawnFailed | EventKind::Start)
+            (matches!(event.kind, EventKind::Exit | EventKind::SpawnFailed | EventKind::Start) || is_verdict(event.kind))
                 .then(|| (event.time, event.message.clone()))
         };
         events.with(|events| events.iter().rev().filter_map(told).collect::<Vec<_>>())

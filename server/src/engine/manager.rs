@@ -1,6 +1,7 @@
 //! The engine as others see it: which apps there are, and what is asked of them. It runs on a thread of its own,
 //! apart from those that serve the web, so that a slow page or a locked database never delays a restart.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -259,7 +260,13 @@ impl Engine {
             helpers.push(self.0.runtime.spawn(schedule::run(expression.clone(), note(self.clone(), name.into()))));
         }
         if let Some(watched) = &spec.watch {
-            helpers.push(self.0.runtime.spawn(watch::run(watched.clone(), note(self.clone(), name.into()))));
+            let (engine, app) = (self.clone(), name.to_owned());
+            let warn = move |message| {
+                let mut event = Event::new(process::wall_clock(), EventKind::Warning, Cause::Watch, message);
+                event.app = Some(app.clone());
+                engine.board().tell(event);
+            };
+            helpers.push(self.0.runtime.spawn(watch::run(watched.clone(), note(self.clone(), name.into()), warn)));
         }
         helpers
     }
@@ -388,6 +395,12 @@ impl Engine {
     #[must_use]
     pub fn running_spec(&self, name: &str) -> Option<Arc<AppSpec>> {
         self.apps().iter().find(|entry| entry.name == name).map(|entry| entry.cell.running())
+    }
+
+    /// The same of all apps.
+    #[must_use]
+    pub fn running_specs(&self) -> HashMap<String, Arc<AppSpec>> {
+        self.apps().iter().map(|entry| (entry.name.clone(), entry.cell.running())).collect()
     }
 
     /// The environment of the first instance of an app.

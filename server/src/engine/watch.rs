@@ -15,8 +15,8 @@ const QUIET: Duration = Duration::from_millis(100);
 /// What PM2 never looks at: dot files and `node_modules`.
 const ALWAYS_IGNORED: &str = r"(^|/)(\.[^/]|node_modules(/|$))";
 
-/// Calls `restart` after changes, for ever.
-pub(super) async fn run(watched: Watch, restart: impl Fn(Why)) {
+/// Calls `restart` after changes, for ever, and `warn` with a sentence where something cannot be watched.
+pub(super) async fn run(watched: Watch, restart: impl Fn(Why), warn: impl Fn(String)) {
     let (changes, mut changed) = mpsc::unbounded_channel();
     let ignored = ignore(&watched.ignore);
     let roots: Vec<_> = watched.paths.iter().map(std::path::PathBuf::from).collect();
@@ -34,13 +34,13 @@ pub(super) async fn run(watched: Watch, restart: impl Fn(Why)) {
     let mut watcher = match watcher {
         Ok(watcher) => watcher,
         Err(error) => {
-            tracing::error!(%error, "failed to watch files; is fs.inotify.max_user_instances too low?");
-            return;
+            return warn(format!("its files are not watched: {error}; is fs.inotify.max_user_instances too low?"));
         }
     };
     for root in &roots {
         if let Err(error) = watcher.watch(root, RecursiveMode::Recursive) {
-            tracing::error!(path = %root.display(), %error, "failed to watch; does it exist, is fs.inotify.max_user_watches too low?");
+            let root = root.display();
+            warn(format!("{root} is not watched: {error}; does it exist, is fs.inotify.max_user_watches too low?"));
         }
     }
     while let Some(first) = changed.recv().await {

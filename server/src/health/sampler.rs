@@ -45,6 +45,9 @@ pub struct Sample {
     pub instances: HashMap<u32, InstanceSample>,
 }
 
+/// The open files of a tree are counted at each sample of so many.
+const FILES_EVERY: u32 = 5;
+
 /// Takes samples. Its calls block for some milliseconds: it belongs on a thread of its own.
 #[derive(Debug)]
 pub struct Sampler {
@@ -52,6 +55,10 @@ pub struct Sampler {
     ports: Ports,
     markers: MarkerCache,
     usage: HashMap<u32, Usage>,
+    /// Of the process of each tree that is nearest to its limit.
+    files: HashMap<u32, Option<OpenFiles>>,
+    /// How many samples were taken.
+    taken: u32,
     /// When the last sample was taken, in ms since boot.
     last: Option<u64>,
 }
@@ -61,7 +68,7 @@ impl Sampler {
     #[must_use]
     pub fn new(home: impl Into<PathBuf>) -> Self {
         let (ports, markers) = (Ports::default(), MarkerCache::default());
-        Self { host: Host::new(home.into()), ports, markers, usage: HashMap::new(), last: None }
+        Self { host: Host::new(home.into()), ports, markers, usage: HashMap::new(), files: HashMap::new(), taken: 0, last: None }
     }
 
     /// Measures the host alone.
@@ -80,6 +87,7 @@ impl Sampler {
             return Ok(Sample { host, instances: HashMap::new() });
         }
         let now = process::monotonic_ms();
+        self.taken = self.taken.wrapping_add(1);
         let table = Table::read()?;
         self.ports.refresh();
         let last = self.last.replace(now);
@@ -97,14 +105,23 @@ impl Sampler {
                 memory_bytes: pages.saturating_mul(process::page_size()),
                 port: self.ports.of(one.pm_id, &pids, one.env_port),
                 processes: u32::try_from(members.len()).unwrap_or(u32::MAX),
-                files: pids.iter().filter_map(|pid| process::open_files(*pid)).max_by(nearer),
+                files: self.files(one.pm_id, &pids),
                 zombies: u32::try_from(dead.iter().filter(|parent| pids.contains(parent)).count()).unwrap_or(u32::MAX),
             };
             instances.insert(one.pm_id, sample);
         }
         self.usage.retain(|pm_id, _| instances.contains_key(pm_id));
+        self.files.retain(|pm_id, _| instances.contains_key(pm_id));
         self.ports.keep(|pm_id| instances.contains_key(&pm_id));
         Ok(Sample { host, instances })
+    }
+
+    fn files(&mut self, tree: u32, pids: &[u32]) -> Option<OpenFiles> {
+        let is_due = self.taken % FILES_EVERY == tree % FILES_EVERY;
+        let known = self.files.get(&tree).filter(|files| !is_due && files.is_none_or(|files| pids.contains(&files.pid)));
+        let files = known.copied().unwrap_or_else(|| pids.iter().filter_map(|pid| process::open_files(*pid)).max_by(nearer));
+        self.files.insert(tree, files);
+        files
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -121,13 +120,13 @@ impl Database {
         // What is too much is removed every minute; this is the hard end, should that not be enough.
         let page: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
         connection.pragma_update(None, "max_page_count", super::int(max_bytes + max_bytes / 4) / page)?;
-        let file = identity(path).ok_or_else(|| Error::Away(format!("{} is not there", path.display())))?;
+        let file = sqlite::identity(path).ok_or_else(|| Error::Away(format!("{} is not there", path.display())))?;
         Ok(Self { connection, series: HashMap::new(), file, was_cut_off })
     }
 
     /// Is the file that is open still the one with that name?
     pub(super) fn is_in_place(&self, path: &Path) -> bool {
-        identity(path) == Some(self.file)
+        sqlite::identity(path) == Some(self.file)
     }
 
     /// Writes all of it, or nothing.
@@ -237,8 +236,4 @@ fn last_minutes(connection: &Connection) -> rusqlite::Result<Vec<StoredMinute>> 
         }
     }
     Ok(found)
-}
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }

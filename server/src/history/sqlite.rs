@@ -2,7 +2,7 @@
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -137,9 +137,16 @@ fn unread(said: &str) -> Option<i32> {
 
 /// Writes a compact copy of a database beside its final name, checks it, and only then gives it that name.
 pub(super) fn copy(from: &Path, to: &Path, check: Check) -> Result<(), Error> {
+    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    source.busy_timeout(BUSY)?;
+    copy_of(&source, to, check)
+}
+
+/// The same of what is open, whatever became of its file.
+pub(super) fn copy_of(source: &Connection, to: &Path, check: Check) -> Result<(), Error> {
     let partial = with_ending(to, ".partial");
     remove(&partial)?;
-    let made = write_copy(from, &partial, check);
+    let made = write_copy(source, &partial, check);
     if made.is_err() {
         let _ = remove(&partial);
         return made;
@@ -147,12 +154,10 @@ pub(super) fn copy(from: &Path, to: &Path, check: Check) -> Result<(), Error> {
     fs::rename(&partial, to).map_err(|source| Error::file(to, source))
 }
 
-fn write_copy(from: &Path, to: &Path, check: Check) -> Result<(), Error> {
+fn write_copy(source: &Connection, to: &Path, check: Check) -> Result<(), Error> {
     // VACUUM INTO takes an empty file, which lets us choose its mode.
     make_private(to)?;
     let target = to.to_string_lossy();
-    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    source.busy_timeout(BUSY)?;
     source.execute("VACUUM INTO ?1", [&target])?;
     check(&Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_ONLY)?, to)?;
     fs::File::open(to).and_then(|file| file.sync_all()).map_err(|source| Error::file(to, source))
@@ -170,6 +175,11 @@ pub(super) fn set_aside(path: &Path, why: &str, now: Time) -> Result<PathBuf, Er
         }
     }
     Ok(aside)
+}
+
+/// Which file has this name now.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 pub(super) fn remove(path: &Path) -> Result<(), Error> {

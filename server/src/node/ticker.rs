@@ -1,10 +1,10 @@
 //! The tick: measures everything, judges it, shows it and records it. A thread of its own, because reading `/proc` blocks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use app::model::{App, Component, Figure, HealthDocument, HealthStatus, Instance};
+use app::model::{App, AppSpec, Component, Figure, HealthDocument, HealthStatus, Instance};
 
 use super::{Healer, Pulse};
 use crate::engine::{Board, Engine};
@@ -53,8 +53,9 @@ impl Ticker {
             let (mut stored, mut status) = (None::<Instant>, None);
             loop {
                 let begun = Instant::now();
-                let sample = self.measure();
-                self.trouble.look(&sample);
+                let specs = self.engine.running_specs();
+                let sample = self.measure(&specs);
+                self.trouble.look(&sample, &specs);
                 let told = self.board.set_health(self.judge(&sample.host));
                 self.record(&told.value, &sample.host);
                 if status != Some(told.value.status) || stored.is_none_or(|at| at.elapsed() >= STORE_EVERY) {
@@ -69,11 +70,10 @@ impl Ticker {
         std::thread::Builder::new().name("ticker".into()).spawn(run).map(drop)
     }
 
-    fn measure(&mut self) -> Sample {
+    fn measure(&mut self, specs: &HashMap<String, Arc<AppSpec>>) -> Sample {
         let apps = self.board.apps();
         let ports = |app: &App| {
-            let spec = self.engine.running_spec(&app.name);
-            let port = move |index| spec.as_ref().and_then(|spec| spec.port_of(index));
+            let port = |index| specs.get(&app.name)?.port_of(index);
             app.instances.iter().map(|one| (one.pm_id, port(one.index))).collect::<Vec<_>>()
         };
         let ports: BTreeMap<u32, Option<u16>> = apps.iter().flat_map(ports).collect();

@@ -1,13 +1,13 @@
 //! What a tick shows of each app beyond its checks: told once when it begins and once when it is over, and healed where that is wanted.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use app::model::{App, AppSpec, Cause, Event, EventKind, Finding, Instance, Remedy, Sign, State, Time};
 
 use super::healer::{Healer, down_below};
-use crate::engine::{Board, Engine, duration};
+use crate::engine::{Board, duration};
 use crate::health::{Found, InstanceSample, Reading, Room, Sample, Watch, over};
 use crate::logs::Logs;
 use crate::process::{self, Table};
@@ -20,7 +20,6 @@ const LOOK_FOR_PORT: u64 = 10_000;
 /// Finds trouble from one tick to the next.
 pub struct Trouble {
     board: Arc<Board>,
-    engine: Engine,
     logs: Logs,
     healer: Arc<Healer>,
     instances: HashMap<u32, Seen>,
@@ -57,20 +56,21 @@ struct Lasting {
 impl Trouble {
     /// One that has seen nothing yet.
     #[must_use]
-    pub fn new(board: Arc<Board>, engine: Engine, logs: Logs, healer: Arc<Healer>) -> Self {
-        Self { board, engine, logs, healer, instances: HashMap::new(), apps: HashMap::new() }
+    pub fn new(board: Arc<Board>, logs: Logs, healer: Arc<Healer>) -> Self {
+        Self { board, logs, healer, instances: HashMap::new(), apps: HashMap::new() }
     }
 
     /// Looks at a sample of everything.
-    pub fn look(&mut self, sample: &Sample) {
+    pub fn look(&mut self, sample: &Sample, specs: &HashMap<String, Arc<AppSpec>>) {
         let apps = self.board.apps();
         let now = process::monotonic_ms();
-        self.apps.retain(|name, _| apps.iter().any(|app| app.name == *name));
-        self.instances.retain(|pm_id, _| apps.iter().any(|app| app.instances.iter().any(|one| one.pm_id == *pm_id)));
+        let known: HashSet<u32> = apps.iter().flat_map(|app| &app.instances).map(|one| one.pm_id).collect();
+        self.apps.retain(|name, _| specs.contains_key(name));
+        self.instances.retain(|pm_id, _| known.contains(pm_id));
         for app in apps.iter() {
-            let Some(spec) = self.engine.running_spec(&app.name) else { continue };
-            let found = self.find(app, &spec, sample, now);
-            self.tell(app, &spec, found, now);
+            let Some(spec) = specs.get(&app.name) else { continue };
+            let found = self.find(app, spec, sample, now);
+            self.tell(app, spec, found, now);
         }
     }
 

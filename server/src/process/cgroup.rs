@@ -4,7 +4,7 @@ mod limits;
 mod place;
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -43,11 +43,13 @@ impl Cgroup {
     /// # Errors
     /// No descriptors or memory are left to look.
     pub fn pids(&self) -> io::Result<Vec<u32>> {
-        let mut pids = Vec::new();
+        let (mut pids, mut text) = (Vec::new(), Vec::new());
         each(&self.0, DEEPEST, &mut |folder| {
-            let text = seen(std::fs::read_to_string(folder.join("cgroup.procs")))?.unwrap_or_default();
+            text.clear();
+            seen(read(&folder.join("cgroup.procs"), &mut text))?;
+            let lines = text.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok()?.parse::<u32>().ok());
             // A process of another pid namespace is shown as 0.
-            pids.extend(text.lines().filter_map(|line| line.parse::<u32>().ok()).filter(|pid| *pid > 0));
+            pids.extend(lines.filter(|pid| *pid > 0));
             Ok(())
         })?;
         Ok(pids)
@@ -83,6 +85,20 @@ impl Cgroup {
             Ok(())
         });
         removed.is_ok() && !self.0.exists()
+    }
+}
+
+/// Reads a file of the kernel, mostly a short one, with as few calls as there can be: at every tick, of every app.
+fn read(path: &Path, text: &mut Vec<u8>) -> io::Result<()> {
+    let mut file = File::open(path)?;
+    let mut part = [0; 1024];
+    loop {
+        let count = file.read(&mut part)?;
+        text.extend_from_slice(&part[..count]);
+        // The kernel gives less than was asked for at the end alone, as long as that is less than a page (fs/seq_file.c).
+        if count < part.len() {
+            return Ok(());
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::Looked;
 use super::figures::Figures;
+use super::{Looked, is_verdict};
 use crate::chart::{Frame, LinePlot, Plot, PlotFrame, growth, percentile_95};
 use crate::client;
 use crate::erased::Erase;
@@ -28,6 +28,10 @@ pub(super) fn at(figures: &[(Time, f64)], time: Time) -> Option<f64> {
     figures.get(after.checked_sub(1)?).map(|point| point.1)
 }
 
+fn is_break(event: &Event) -> bool {
+    matches!(event.kind, EventKind::Exit | EventKind::SpawnFailed)
+}
+
 /// The charts, the choice of their range, and what the cursor stands on.
 #[component]
 pub(super) fn Charts(name: String, looked: Looked) -> impl IntoView {
@@ -44,16 +48,18 @@ pub(super) fn Charts(name: String, looked: Looked) -> impl IntoView {
         })
     });
     let step_ms = Memo::new(move |_| metrics.with(|metrics| metrics.as_ref().map_or(0, |metrics| metrics.step_ms)));
-    let breaks = Memo::new(move |_| {
-        let is_break = |event: &&Event| matches!(event.kind, EventKind::Exit | EventKind::SpawnFailed);
-        events.with(|events| events.iter().filter(is_break).map(|event| (event.time, event.message.clone())).collect::<Vec<_>>())
+    let told = Memo::new(move |_| {
+        let is_told = |event: &&Event| is_break(event) || is_verdict(event.kind);
+        events.with(|events| events.iter().filter(is_told).map(|event| (event.time, event.message.clone())).collect::<Vec<_>>())
     });
-    let marks = Memo::new(move |_| breaks.with(|breaks| breaks.iter().map(|one| one.0).collect::<Vec<_>>()));
+    let last_break =
+        Memo::new(move |_| events.with(|events| events.iter().find(|event| is_break(event)).map(|event| event.time)));
+    let marks = Memo::new(move |_| told.with(|told| told.iter().map(|one| one.0).collect::<Vec<_>>()));
     let near = move |time: Time| {
         let frame = frame.get();
-        breaks.with(|breaks| {
+        told.with(|told| {
             let distance = |mark: Time| (frame.x(mark) - frame.x(time)).abs();
-            breaks.iter().filter(|(mark, _)| distance(*mark) < NEAR).min_by_key(|(mark, _)| distance(*mark)).cloned()
+            told.iter().filter(|(mark, _)| distance(*mark) < NEAR).min_by_key(|(mark, _)| distance(*mark)).cloned()
         })
     };
     let choose = {
@@ -92,7 +98,7 @@ pub(super) fn Charts(name: String, looked: Looked) -> impl IntoView {
             ),
         }
         parts.extend(limit.get().map(|value| "limit ".to_owned() + &megabytes(value)));
-        let since = marks.with(|marks| marks.first().copied()).unwrap_or_default().max(frame.get().from);
+        let since = last_break.get().unwrap_or_default().max(frame.get().from);
         let rate = memory.with(|memory| growth(memory, since)).filter(|(rate, _)| *rate >= 1.0);
         parts.extend(rate.map(|(rate, since)| {
             ["grows ", &format::round(rate).to_string(), " MB/h since ", &format::clock_short(ui.zone.get().at(since))].concat()

@@ -1,18 +1,31 @@
-//! What is done about a `state.db` that is damaged: it is set aside, and the newest good copy takes its place.
+//! What is done about a `state.db` that is damaged: it is set aside, and the newest good copy takes its place. One that somebody has
+//! taken away while it is open is written again.
 
 use std::fs;
 use std::path::Path;
+use std::sync::PoisonError;
 
 use rusqlite::Connection;
 
-use super::{Error, Notify, STEPS, State, backup};
+use super::{Error, Files, Notify, STEPS, State, backup};
 use crate::history::error::Trouble;
 use crate::history::now;
 use crate::history::sqlite::{self, Durability};
 
 impl State {
+    /// Are the files still those that are open? Looks at their names alone.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        let now = files(&self.path);
+        let mut known = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        // The `-wal` comes with the first change, and stays for as long as somebody has the file open.
+        known[1] = known[1].or(now[1]);
+        *known == now
+    }
+
     /// Looks whether the file is damaged, and if it is, puts the newest good copy in its place; `notify` is told. To be called
-    /// now and then. Answers whether that was done: what changed since the copy has then to be written again.
+    /// now and then. Answers whether that was done: what changed since the copy has then to be written again. One that was removed or
+    /// replaced is written anew from what is open, and nothing is lost.
     ///
     /// # Errors
     /// The file cannot be read, or nothing can be put in its place. Where there is nothing in its place, every call fails
@@ -20,6 +33,9 @@ impl State {
     pub fn mend(&self, notify: &Notify) -> Result<bool, Error> {
         let mut connection = self.lock();
         let is_away = connection.path().is_none_or(str::is_empty);
+        if !is_away && !self.is_in_place() {
+            return self.write_anew(&mut connection, notify).map(|()| false);
+        }
         if !is_away {
             match look(&self.path) {
                 Err(error) if error.trouble() == Trouble::Damaged => {}
@@ -28,9 +44,33 @@ impl State {
             // The old connection lets go of the files before they are moved: when it is closed it removes them by their names.
             *connection = Connection::open_in_memory()?;
         }
-        *connection = open(&self.path, STEPS, notify)?;
+        self.open_again(&mut connection, notify)?;
         Ok(true)
     }
+
+    fn write_anew(&self, connection: &mut Connection, notify: &Notify) -> Result<(), Error> {
+        let new = sqlite::with_ending(&self.path, ".new");
+        sqlite::copy_of(connection, &new, sqlite::verify)?;
+        // The old connection lets go of the files before they are moved: when it is closed it removes them by their names.
+        *connection = Connection::open_in_memory()?;
+        let instead = self.path.exists();
+        let aside = sqlite::set_aside(&self.path, "other", now())?;
+        fs::rename(&new, &*self.path).map_err(|source| Error::file(&self.path, source))?;
+        let where_is_it = if instead { format!("; what lay in its place is now {}", aside.display()) } else { String::new() };
+        notify(format!("state.db was removed or replaced while it was in use, and was written anew{where_is_it}"));
+        self.open_again(connection, notify)
+    }
+
+    fn open_again(&self, connection: &mut Connection, notify: &Notify) -> Result<(), Error> {
+        *connection = open(&self.path, STEPS, notify)?;
+        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = files(&self.path);
+        Ok(())
+    }
+}
+
+/// Which files have the names of the database and of its `-wal` now.
+pub(super) fn files(path: &Path) -> Files {
+    [path.to_owned(), sqlite::with_ending(path, "-wal")].map(|file| sqlite::identity(&file))
 }
 
 /// Looks through the file with a connection of its own, which has none of it in its cache.

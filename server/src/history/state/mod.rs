@@ -71,7 +71,11 @@ const STEPS: &[&str] = &["
 pub struct State {
     connection: Arc<Mutex<Connection>>,
     path: Arc<PathBuf>,
+    /// What is open: the file and its `-wal`, as soon as there is one.
+    files: Arc<Mutex<Files>>,
 }
+
+type Files = [Option<(u64, u64)>; 2];
 
 impl State {
     /// Opens `state.db` in the home folder, and makes it where there is none. One that is damaged is set aside and the
@@ -82,7 +86,8 @@ impl State {
     pub fn open(home: &Path, notify: &Notify) -> Result<Self, Error> {
         let path = home.join(FILE);
         let connection = mend::open(&path, STEPS, notify)?;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)), path: Arc::new(path) })
+        let files = Arc::new(Mutex::new(mend::files(&path)));
+        Ok(Self { connection: Arc::new(Mutex::new(connection)), path: Arc::new(path), files })
     }
 
     /// A small value that was set under this key.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -273,4 +274,38 @@ fn only_one_runs_on_a_home() {
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(ended.err.contains("another qd runs on it"), "{ended:?}");
     assert_eq!((daemon.pid("a"), daemon.status("a")), (pid, "online".to_owned()));
+}
+
+/// Whatever it was doing: nothing of it is left, and the next one finds a home that works.
+#[test]
+fn an_end_at_any_moment_of_the_start() {
+    let (place, word) = (Place::new(), format!("7{}", std::process::id()));
+    place.write("ecosystem.config.json", &format!(r#"{{"apps":[{{"name":"a","script":"sleep","args":"{word}"}}]}}"#));
+    for tenth in 0..12 {
+        let mut command = place.command(QD, ["serve", "ecosystem.config.json", "--listen", "127.0.0.1:0"]);
+        let begun = Instant::now();
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while begun.elapsed() < Duration::from_millis(10 * tenth) {
+            std::thread::yield_now();
+        }
+        send(child.id(), Signal::TERM);
+        child.wait().unwrap();
+        assert!(with_word(&word).is_empty(), "after {} ms something is left", 10 * tenth);
+    }
+    let daemon = Daemon::serve_in(place, &format!(r#"{{"apps":[{{"name":"a","script":"sleep","args":"{word}"}}]}}"#), 1);
+    assert_eq!(with_word(&word).len(), 1);
+    assert_eq!(daemon.restarts("a"), 0);
+}
+
+/// What was known stays known, though somebody has taken the file away.
+#[test]
+fn a_state_that_is_removed_is_written_anew() {
+    let mut daemon = Daemon::serve(r#"{"apps":[{"name":"a","script":"sleep","args":"600"}]}"#, 1);
+    let state = daemon.place.home().join("state.db");
+    std::fs::remove_file(&state).unwrap();
+    daemon.done("start sleep --name b -- 600");
+    daemon.until("it is there again", || state.exists());
+    daemon.kill();
+    daemon.come_back();
+    daemon.until_online(2);
 }

@@ -14,3 +14,4 @@ mod reload;
 mod trees;
 mod trouble;
 mod upgrade;
+mod watch;

@@ -127,3 +127,40 @@ fn no_schema_is_changed_before_there_is_a_good_copy() {
     assert_eq!(sqlite::schema(&copy).unwrap(), 1);
     assert_eq!(copy.query_row("SELECT name FROM apps", [], |row| row.get::<_, String>(0)).unwrap(), "a");
 }
+
+#[test]
+fn one_that_is_removed_or_replaced_while_it_is_in_use_is_written_anew() {
+    let others: [(&str, &[&str], usize); 3] = [
+        ("removed", &["state.db"], 1),
+        ("its -wal too", &["state.db", "state.db-wal", "state.db-shm"], 1),
+        ("its -wal", &["state.db-wal"], 2),
+    ];
+    for (what, removed, left) in others {
+        let (home, state) = home();
+        state.put_app(&record("a", true)).unwrap();
+        assert!(state.is_in_place());
+        state.set_meta("key", "value").unwrap();
+        removed.iter().for_each(|name| fs::remove_file(home.path().join(name)).unwrap());
+        state.put_app(&record("b", true)).unwrap();
+        assert!(!state.is_in_place(), "{what}");
+        let (mended, said) = mend(&state);
+        assert!(!mended.unwrap(), "{what}: nothing is missing");
+        assert!(said.len() == 1 && said[0].contains("was written anew"), "{what}: {said:?}");
+        assert!(state.is_in_place(), "{what}");
+        state.put_app(&record("c", true)).unwrap();
+        drop(state);
+        let (again, told) = open_state(&home);
+        let again = again.unwrap();
+        assert_eq!((names(&again), again.meta("key").unwrap()), (vec!["a".into(), "b".into(), "c".into()], Some("value".into())));
+        assert!(told.lock().unwrap().is_empty(), "{what}");
+        let all = fs::read_dir(home.path()).unwrap().flatten().filter(|file| file.file_name().to_string_lossy().ends_with("Z"));
+        assert_eq!(all.count() + 1, left, "{what}");
+    }
+    let (home, state) = home();
+    state.put_app(&record("a", true)).unwrap();
+    fs::write(home.path().join("state.db.mine"), "of somebody").unwrap();
+    fs::rename(home.path().join("state.db.mine"), home.path().join("state.db")).unwrap();
+    let (mended, said) = mend(&state);
+    assert!(!mended.unwrap() && said[0].contains("state.db.other-"), "{said:?}");
+    assert_eq!(names(&state), ["a"]);
+}
