@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::host::{Host, HostFigures, round};
 use super::usage::Usage;
-use crate::process::{self, MarkerCache, OpenFiles, Ports, Table, Tree};
+use crate::process::{self, MarkerCache, OpenFiles, Ports, Strangers, Table, Tree};
 
 /// An instance to be sampled.
 #[derive(Clone, Debug)]
@@ -54,6 +54,7 @@ pub struct Sampler {
     host: Host,
     ports: Ports,
     markers: MarkerCache,
+    strangers: Strangers,
     usage: HashMap<u32, Usage>,
     /// Of the process of each tree that is nearest to its limit.
     files: HashMap<u32, Option<OpenFiles>>,
@@ -67,8 +68,17 @@ impl Sampler {
     /// A sampler that knows nothing yet: the first CPU figures are 0. The disk that it measures is the one of `home`.
     #[must_use]
     pub fn new(home: impl Into<PathBuf>) -> Self {
-        let (ports, markers) = (Ports::default(), MarkerCache::default());
-        Self { host: Host::new(home.into()), ports, markers, usage: HashMap::new(), files: HashMap::new(), taken: 0, last: None }
+        let (ports, markers, strangers) = (Ports::default(), MarkerCache::default(), Strangers::default());
+        Self {
+            host: Host::new(home.into()),
+            ports,
+            markers,
+            strangers,
+            usage: HashMap::new(),
+            files: HashMap::new(),
+            taken: 0,
+            last: None,
+        }
     }
 
     /// Measures the host alone.
@@ -96,7 +106,7 @@ impl Sampler {
         let trees: Vec<Tree> = watched.iter().map(|one| one.tree.clone()).collect();
         let dead: Vec<u32> = table.processes().iter().filter(|one| one.is_dead()).map(|one| one.ppid).collect();
         let mut instances = HashMap::with_capacity(watched.len());
-        for (one, members) in watched.iter().zip(table.assign(&trees, &mut self.markers)) {
+        for (one, members) in watched.iter().zip(table.assign_again(&trees, &mut self.markers, &mut self.strangers)) {
             let pids: Vec<u32> = members.iter().map(|member| member.pid).collect();
             let used = self.usage.entry(one.pm_id).or_default().advance(&members, last_ticks);
             let pages = members.iter().fold(0_u64, |sum, member| sum.saturating_add(member.rss_pages));

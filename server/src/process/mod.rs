@@ -60,7 +60,7 @@ pub use starter::{Coming, Starter};
 pub use steer::{Steered, steer};
 pub use table::{Proc, Table, command_of};
 pub use threads::runtime;
-pub use tree::Tree;
+pub use tree::{Strangers, Tree};
 pub use user::{Identity, UserError};
 
 /// Milliseconds since boot, suspended time included: it never jumps (`CLOCK_BOOTTIME`, clock_gettime(2)).

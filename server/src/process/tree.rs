@@ -1,6 +1,6 @@
 //! Which processes belong to an app: who is in its cgroup, descendants, its session and process group, and whoever carries its marker.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use super::cgroup::Cgroup;
@@ -36,10 +36,38 @@ impl Table {
     #[must_use]
     pub fn assign(&self, trees: &[Tree], cache: &mut MarkerCache) -> Vec<Vec<&Proc>> {
         cache.forget_dead(self);
-        let forest = Forest::new(self, trees, cache);
+        let within = within(trees, cache);
+        self.grouped(self.owners(trees, within, cache), trees.len())
+    }
+
+    /// The same for one who asks again and again. It looks into cgroups only when there is a process that belongs to no tree without
+    /// them and is not known to be a stranger: whoever was born in one stays what it is.
+    #[must_use]
+    pub fn assign_again(&self, trees: &[Tree], cache: &mut MarkerCache, strangers: &mut Strangers) -> Vec<Vec<&Proc>> {
+        cache.forget_dead(self);
+        let mut owners = self.owners(trees, HashMap::new(), cache);
+        let left = |owners: &[Option<usize>]| -> HashSet<(u32, u64)> {
+            let left = self.processes().iter().zip(owners).filter(|(_, owner)| owner.is_none());
+            // Threads of the kernel have no session, and come and go.
+            left.map(|(process, _)| process).filter(|process| process.sid != 0 && !process.is_dead()).map(Proc::key).collect()
+        };
+        if strangers.trees != trees || !left(&owners).is_subset(&strangers.known) {
+            let within = within(trees, cache);
+            owners = self.owners(trees, within, cache);
+            *strangers = Strangers { trees: trees.to_vec(), known: left(&owners) };
+        }
+        self.grouped(owners, trees.len())
+    }
+
+    fn owners(&self, trees: &[Tree], within: HashMap<u32, usize>, cache: &mut MarkerCache) -> Vec<Option<usize>> {
+        let forest = Forest::new(self, trees, within, cache);
         let mut owners: Vec<Option<usize>> = self.processes().iter().map(|process| forest.owner(process, cache)).collect();
         self.inherit(&mut owners);
-        let mut found = vec![Vec::new(); trees.len()];
+        owners
+    }
+
+    fn grouped(&self, owners: Vec<Option<usize>>, trees: usize) -> Vec<Vec<&Proc>> {
+        let mut found = vec![Vec::new(); trees];
         for (process, owner) in self.processes().iter().zip(owners) {
             if let Some(owner) = owner
                 && !process.is_dead()
@@ -76,6 +104,25 @@ impl Table {
     }
 }
 
+/// Processes that belong to none of these trees.
+#[derive(Debug, Default)]
+pub struct Strangers {
+    trees: Vec<Tree>,
+    known: HashSet<(u32, u64)>,
+}
+
+/// Who is in the cgroup of a tree.
+fn within(trees: &[Tree], cache: &mut MarkerCache) -> HashMap<u32, usize> {
+    let mut within = HashMap::new();
+    for (at, cgroup) in trees.iter().enumerate().filter_map(|(at, tree)| Some((at, tree.cgroup.as_ref()?))) {
+        match cgroup.pids() {
+            Ok(pids) => within.extend(pids.into_iter().map(|pid| (pid, at))),
+            Err(error) => cache.trouble = Some(error),
+        }
+    }
+    within
+}
+
 /// The trees that are looked for, by what their processes are known by.
 struct Forest<'a> {
     table: &'a Table,
@@ -88,15 +135,8 @@ struct Forest<'a> {
 }
 
 impl<'a> Forest<'a> {
-    fn new(table: &'a Table, trees: &'a [Tree], cache: &mut MarkerCache) -> Self {
+    fn new(table: &'a Table, trees: &'a [Tree], within: HashMap<u32, usize>, cache: &mut MarkerCache) -> Self {
         let markers = trees.iter().enumerate().map(|(at, tree)| (tree.marker.as_str(), at)).collect();
-        let mut within = HashMap::new();
-        for (at, cgroup) in trees.iter().enumerate().filter_map(|(at, tree)| Some((at, tree.cgroup.as_ref()?))) {
-            match cgroup.pids() {
-                Ok(pids) => within.extend(pids.into_iter().map(|pid| (pid, at))),
-                Err(error) => cache.trouble = Some(error),
-            }
-        }
         let mut forest = Self { table, trees, leaders: HashMap::new(), markers, within, own: std::process::id() };
         for (at, tree) in trees.iter().enumerate().filter(|(_, tree)| tree.leader > 1) {
             let is_stranger = table.get(tree.leader).is_some_and(|process| match tree.leader_start {

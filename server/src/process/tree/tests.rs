@@ -156,6 +156,30 @@ fn the_inner_tree_wins() {
     assert_eq!((pids(&found[0]), pids(&found[1])), (vec![1, 5], vec![2, 3, 4]));
 }
 
+#[test]
+fn cgroups_are_looked_into_when_somebody_is_new() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |pids: &[u32]| {
+        let lines: String = pids.iter().map(|pid| format!("{}\n", BASE + pid)).collect();
+        std::fs::write(folder.path().join("cgroup.procs"), lines).unwrap();
+    };
+    let trees = [Tree { cgroup: Some(Cgroup::at(folder.path())), ..tree_of(1) }];
+    let (mut cache, mut strangers) = (MarkerCache::default(), Strangers::default());
+    let mut members = |rows: &[u32]| {
+        // Each in a session of its own, with a parent that is not there.
+        let table = Table::new(rows.iter().map(|pid| made_up(*pid, 90, *pid, b'S')).collect());
+        let found = table.assign_again(&trees, &mut cache, &mut strangers);
+        found[0].iter().map(|process| process.pid - BASE).collect::<Vec<_>>()
+    };
+    write(&[1, 5]);
+    assert_eq!(members(&[1, 5, 9]), [1, 5]);
+    assert_eq!(members(&[1, 5, 9]), [1, 5], "it is not taken for a stranger");
+    write(&[1, 9]);
+    assert_eq!(members(&[1, 9]), [1], "a stranger stays one");
+    write(&[1, 11]);
+    assert_eq!(members(&[1, 9, 11]), [1, 11]);
+}
+
 proptest! {
     /// However parents and sessions lie, rings included: a process has one tree at most, and has one exactly if it or an
     /// ancestor is in the session of a leader that is there.
@@ -167,6 +191,10 @@ proptest! {
         let table = Table::new(rows.iter().map(|(pid, (ppid, sid, state))| made_up(*pid, *ppid, *sid, *state)).collect());
         let trees: Vec<Tree> = leaders.iter().map(|leader| tree_of(*leader)).collect();
         let found = table.assign(&trees, &mut MarkerCache::default());
+        let mut strangers = Strangers::default();
+        for _ in 0..2 {
+            prop_assert_eq!(&table.assign_again(&trees, &mut MarkerCache::default(), &mut strangers), &found);
+        }
         for (pid, (_, _, state)) in &rows {
             let times = found.iter().flatten().filter(|process| process.pid == BASE + pid).count();
             let lives = |id: &u32| rows.contains_key(id);
