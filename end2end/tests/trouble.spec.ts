@@ -42,7 +42,7 @@ test("trouble that no check sees stands in the second line, with its evidence, a
     await deck.trouble(NAME, "spin?seconds=8");
     const row = overview.row(NAME);
     await expect(row).toContainText("In trouble", { timeout: 20_000 });
-    const evidence = /uses \d+ % of a core, and over 5 % for \d+ s/;
+    const evidence = /uses \d+ % of a core, and over 5 % for [\d.]+ s/;
     await expect(page.getByRole("main")).toContainText(new RegExp(`${NAME}: ${evidence.source}`));
     await expect(row.locator(".note")).toContainText(evidence);
     await expect(row).toContainText("Running", { timeout: 40_000 });
