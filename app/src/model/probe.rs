@@ -74,6 +74,19 @@ pub enum Probe {
     Heartbeat(Heartbeat),
 }
 
+impl Probe {
+    /// Is the port of the app what is asked?
+    #[must_use]
+    pub fn asks_own_port(&self) -> bool {
+        match self {
+            Self::Tcp(address) => address.is_none(),
+            Self::Http(http) => http.url.starts_with('/'),
+            Self::Grpc(grpc) => grpc.address.is_none(),
+            Self::Command(_) | Self::Log(_) | Self::Heartbeat(_) => false,
+        }
+    }
+}
+
 /// Which gRPC server is asked, and for what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "ssr", derive(utoipa::ToSchema))]

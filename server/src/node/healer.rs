@@ -57,7 +57,7 @@ impl Healer {
     /// Keeps it from being restarted.
     pub(super) fn spare(&self, name: &str) -> Spared<'_> {
         let mut spared = self.spared.lock().unwrap_or_else(PoisonError::into_inner);
-        spared.retain(|(_, until)| until.is_none_or(|until| process::monotonic_ms() < until));
+        spared.retain(|(_, until)| holds(*until));
         spared.push((name.to_owned(), None));
         drop(spared);
         Spared { healer: self, name: name.to_owned() }
@@ -66,7 +66,7 @@ impl Healer {
     /// Is it not to be restarted now, because something is done to it that makes it look ill?
     pub(super) fn spares(&self, name: &str) -> bool {
         let spared = self.spared.lock().unwrap_or_else(PoisonError::into_inner);
-        spared.iter().any(|(one, until)| one == name && until.is_none_or(|until| process::monotonic_ms() < until))
+        spared.iter().any(|(one, until)| one == name && holds(*until))
     }
 
     /// May it be restarted now, for whatever reason? It is the whole app where no instance is named.
@@ -80,14 +80,12 @@ impl Healer {
     }
 
     /// Restarts it, unless that was done lately: the pause between two restarts doubles while none of them helps.
-    pub(super) fn heal_in_turn(&self, name: &str, index: Option<u32>, why: String, cooldown_ms: u64) -> bool {
+    pub(super) fn heal_in_turn(&self, name: &str, index: Option<u32>, why: String, cooldown_ms: u64) {
         let key = (name.to_owned(), index);
         let times = self.healed.lock().unwrap_or_else(PoisonError::into_inner).get(&key).map_or(0, |healed| healed.times);
-        let is_due = self.has_rested(name, index, cooldown_ms << times.saturating_sub(1).min(MOST_DOUBLINGS));
-        if is_due {
+        if self.has_rested(name, index, cooldown_ms << times.saturating_sub(1).min(MOST_DOUBLINGS)) {
             self.heal(name, index, why, cooldown_ms);
         }
-        is_due
     }
 
     /// Restarts it.
@@ -104,6 +102,10 @@ impl Healer {
         drop(healed);
         self.engine.heal(name, index, why);
     }
+}
+
+fn holds(until: Option<u64>) -> bool {
+    until.is_none_or(|until| process::monotonic_ms() < until)
 }
 
 /// Something that it depends on, and that is down: then a restart would not help.

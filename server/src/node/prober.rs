@@ -107,9 +107,9 @@ impl Prober {
         let mut run: Option<Run> = None;
         loop {
             news.mark_unchanged();
-            let before = run.as_ref().map(|run| run.pid);
+            let before = run.as_ref().map(|run| run.now.pid);
             run = self.runs(&name, index, &health, &policy, run);
-            if run.as_ref().map(|run| run.pid) != before {
+            if run.as_ref().map(|run| run.now.pid) != before {
                 patience.begin(process::monotonic_ms());
             }
             let Some(next) = run.as_mut().filter(|run| run.ask.is_some()) else {
@@ -117,23 +117,23 @@ impl Prober {
                 let _ = timeout_at(Instant::now() + LOOK, news.changed()).await;
                 continue;
             };
-            let due = if next.waiting.is_empty() { next.due } else { next.due.min(next.asked + EAGER) };
+            let due = if next.now.waiting.is_empty() { next.due } else { next.due.min(next.asked + EAGER) };
             if timeout_at(due, news.changed()).await.is_ok() {
                 continue;
             }
             let (Some(ask), Some(spec)) = (&next.ask, self.engine.running_spec(&name)) else { continue };
-            let host = Host { engine: &self.engine, logs: &self.logs, spec: &spec, started_at: next.started_at };
+            let host = Host { engine: &self.engine, logs: &self.logs, spec: &spec, started_at: next.now.started_at };
             next.asked = Instant::now();
             let result = ask.run(&host, Duration::from_millis(policy.timeout_ms)).await;
             if result.is_ok() {
-                next.waiting.iter().for_each(|(pm_id, pid)| self.engine.passed_check(&name, *pm_id, *pid));
+                next.now.waiting.iter().for_each(|(pm_id, pid)| self.engine.passed_check(&name, *pm_id, *pid));
             }
             let now = self.board.look(&name, |app| app.instances.iter().find(|one| one.index == index).and_then(|one| one.pid));
-            if now.flatten() != Some(next.pid) {
+            if now.flatten() != Some(next.now.pid) {
                 // It was about a process that is gone.
                 continue;
             }
-            self.note(&name, next, ask, &policy, &mut patience, result);
+            self.note(&name, &next.now, ask, &policy, &mut patience, result);
             next.due = Instant::now() + Duration::from_millis(patience.wait_ms(&policy));
         }
     }
@@ -141,7 +141,7 @@ impl Prober {
     /// What is to be checked now. None if it does not run, or if the check of another instance says how it is.
     fn runs(&self, name: &str, index: u32, health: &Health, policy: &HealthPolicy, before: Option<Run>) -> Option<Run> {
         let spec = self.engine.running_spec(name)?;
-        let by_port = asks_own_port(&policy.probe);
+        let by_port = policy.probe.asks_own_port();
         // One that waits for its first check has to be checked before it counts as running.
         let waits = spec.wait_ready == WaitReady::Health;
         let lives = |one: &Instance| one.pid.is_some() && (one.state == State::Online || waits && one.state == State::Starting);
@@ -159,52 +159,52 @@ impl Prober {
             let meant: Vec<&Instance> = live.iter().filter(is_meant).copied().collect();
             let is_coming = |one: &&&Instance| one.state == State::Starting;
             Some(Seen {
+                index,
                 pid: one.pid?,
-                started_at: one.started_at,
+                started_at: one.started_at.unwrap_or(process::wall_clock()),
                 port: one.port,
                 is_first: live.first().is_some_and(|first| first.index == index),
                 alone: (app.instances.len() > 1 && meant.len() == 1).then_some(index),
                 waiting: meant.iter().filter(is_coming).filter_map(|one| Some((one.pm_id, one.pid?))).collect(),
             })
         };
-        let Seen { pid, started_at, port: seen, is_first, alone, waiting } = self.board.look(name, look).flatten()?;
-        let before = before.filter(|run| run.pid == pid);
+        let now = self.board.look(name, look).flatten()?;
+        let before = before.filter(|run| run.now.pid == now.pid);
         let (told, first_port) = (spec.port_of(index), spec.env_port());
         // Where it listened once, it is to listen for as long as this process lives.
         let port = before.as_ref().and_then(|run| run.port).or(match health {
-            Health::Automatic => seen.filter(|port| told == Some(*port)),
-            _ => told.filter(|port| is_first || first_port != Some(*port)).or(seen),
+            Health::Automatic => now.port.filter(|port| told == Some(*port)),
+            _ => told.filter(|port| now.is_first || first_port != Some(*port)).or(now.port),
         });
         let due = before.as_ref().map_or_else(Instant::now, |run| run.due);
         let asked = before.as_ref().map_or_else(Instant::now, |run| run.asked);
         // What it was asked before, and how far that has come.
-        let known = before.filter(|run| run.port == port && run.seen == seen).and_then(|run| run.ask);
-        let tunnel = || tunnel(Some(&spec).filter(|_| *health == Health::Automatic)?.as_ref(), seen);
+        let known = before.filter(|run| run.port == port && run.now.port == now.port).and_then(|run| run.ask);
+        let tunnel = || tunnel(Some(&spec).filter(|_| *health == Health::Automatic)?.as_ref(), now.port);
         let ask = known.or_else(tunnel).or_else(|| Ask::new(&policy.probe, port));
-        let started_at = started_at.unwrap_or(process::wall_clock());
-        Some(Run { pid, index, started_at, port, seen, ask, due, asked, alone, waiting })
+        Some(Run { now, port, ask, due, asked })
     }
 
     fn note(
         &self,
         name: &str,
-        run: &Run,
+        one: &Seen,
         ask: &Ask,
         policy: &HealthPolicy,
         patience: &mut Patience,
         result: Result<Passed, String>,
     ) {
         let down = down_below(&self.board, name);
-        let may_heal = down.is_none() && self.healer.has_rested(name, run.alone, policy.cooldown_ms);
+        let may_heal = down.is_none() && self.healer.has_rested(name, one.alone, policy.cooldown_ms);
         let verdict = patience.note(result.is_ok(), may_heal, policy, process::monotonic_ms());
         let failures = if verdict.heal { policy.retries } else { patience.failures() };
         let why = result.as_ref().err().map(|why| format!("{}: {why}", ask.brief()));
         let (healthy, now) = (patience.healthy(), process::wall_clock());
-        let before = self.reports.of(name, run.index);
+        let before = self.reports.of(name, one.index);
         let since = before.filter(|before| before.healthy == healthy).and_then(|before| before.since).unwrap_or(now);
         self.show(
             name,
-            run.index,
+            one.index,
             Some(ProbeReport {
                 what: ask.words(),
                 policy: words(policy),
@@ -220,7 +220,7 @@ impl Prober {
         let times = if policy.retries == 1 { "once".to_owned() } else { format!("{} times", policy.retries) };
         let failed = format!("{} ({times})", why.unwrap_or_default());
         if let Some(news) = verdict.news {
-            let which = run.alone.map(|index| format!("instance {index} ")).unwrap_or_default();
+            let which = one.alone.map(|index| format!("instance {index} ")).unwrap_or_default();
             let message = match news {
                 News::Failed => {
                     let left_alone = down.map(|down| format!("; left alone, because {down} is down")).unwrap_or_default();
@@ -229,11 +229,11 @@ impl Prober {
                 News::Recovered(ms) => format!("{which}is healthy again after {}", duration(ms)),
             };
             let mut event = Event::new(process::wall_clock(), self.reports.kind(name, news), Cause::Probe, message);
-            (event.app, event.index) = (Some(name.to_owned()), run.alone);
+            (event.app, event.index) = (Some(name.to_owned()), one.alone);
             self.board.tell(event);
         }
         if verdict.heal {
-            self.healer.heal(name, run.alone, failed, policy.cooldown_ms);
+            self.healer.heal(name, one.alone, failed, policy.cooldown_ms);
         }
     }
 
@@ -248,41 +248,28 @@ impl Prober {
 
 /// An instance that is to be checked, as it stands.
 struct Seen {
-    pid: u32,
-    started_at: Option<Time>,
-    port: Option<u16>,
-    is_first: bool,
-    alone: Option<u32>,
-    waiting: Vec<(u32, u32)>,
-}
-
-/// A process that is checked.
-struct Run {
-    pid: u32,
     index: u32,
+    pid: u32,
     started_at: Time,
-    /// Where it is asked.
-    port: Option<u16>,
     /// Where it was seen to listen.
-    seen: Option<u16>,
-    ask: Option<Ask>,
-    due: Instant,
-    /// When it was asked last.
-    asked: Instant,
-    /// The instance that it is about, if it is not about all.
+    port: Option<u16>,
+    /// Does no other stand before it?
+    is_first: bool,
+    /// The instance that the check is about, if it is not about all.
     alone: Option<u32>,
     /// Who is ready when it passes: `pm_id` and process.
     waiting: Vec<(u32, u32)>,
 }
 
-/// Is the port of the instance what is asked?
-fn asks_own_port(probe: &Probe) -> bool {
-    match probe {
-        Probe::Tcp(address) => address.is_none(),
-        Probe::Http(http) => http.url.starts_with('/'),
-        Probe::Grpc(grpc) => grpc.address.is_none(),
-        Probe::Command(_) | Probe::Log(_) | Probe::Heartbeat(_) => false,
-    }
+/// A process that is checked.
+struct Run {
+    now: Seen,
+    /// Where it is asked.
+    port: Option<u16>,
+    ask: Option<Ask>,
+    due: Instant,
+    /// When it was asked last.
+    asked: Instant,
 }
 
 /// cloudflared tells how its tunnel stands on its metrics server, whose address is told by `--metrics`, or is one of these ports.

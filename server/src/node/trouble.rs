@@ -118,7 +118,9 @@ impl Trouble {
         if known.port.as_ref().is_none_or(|(at, _)| now.saturating_sub(*at) >= LOOK_FOR_PORT) {
             let table = Table::read().ok()?;
             let holders = process::listeners_of(port, &table);
-            let is_own = holders.iter().any(|pid| app.instances.iter().any(|one| one.pid == Some(*pid)));
+            // Each leads a session of its own, in which its children are.
+            let leads = |pid: u32| app.instances.iter().any(|one| one.pid == Some(pid));
+            let is_own = holders.iter().any(|pid| leads(*pid) || table.get(*pid).is_some_and(|process| leads(process.sid)));
             // We hold the sockets of workers, and of apps with `listen`.
             let other = holders.into_iter().find(|pid| *pid != std::process::id()).filter(|_| !is_own);
             let taken = other.map(|pid| {

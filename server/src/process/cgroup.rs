@@ -4,7 +4,7 @@ mod limits;
 mod place;
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -43,13 +43,11 @@ impl Cgroup {
     /// # Errors
     /// No descriptors or memory are left to look.
     pub fn pids(&self) -> io::Result<Vec<u32>> {
-        let (mut pids, mut text) = (Vec::new(), Vec::new());
+        let mut pids = Vec::new();
         each(&self.0, DEEPEST, &mut |folder| {
-            text.clear();
-            seen(read(&folder.join("cgroup.procs"), &mut text))?;
-            let lines = text.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok()?.parse::<u32>().ok());
+            let text = seen(std::fs::read_to_string(folder.join("cgroup.procs")))?.unwrap_or_default();
             // A process of another pid namespace is shown as 0.
-            pids.extend(lines.filter(|pid| *pid > 0));
+            pids.extend(text.lines().filter_map(|line| line.parse::<u32>().ok()).filter(|pid| *pid > 0));
             Ok(())
         })?;
         Ok(pids)
@@ -88,23 +86,9 @@ impl Cgroup {
     }
 }
 
-/// Reads a file of the kernel, mostly a short one, with as few calls as there can be: at every tick, of every app.
-fn read(path: &Path, text: &mut Vec<u8>) -> io::Result<()> {
-    let mut file = File::open(path)?;
-    let mut part = [0; 1024];
-    loop {
-        let count = file.read(&mut part)?;
-        text.extend_from_slice(&part[..count]);
-        // The kernel gives less than was asked for at the end alone, as long as that is less than a page (fs/seq_file.c).
-        if count < part.len() {
-            return Ok(());
-        }
-    }
-}
-
 /// Calls `visit` with each cgroup below this one, and at last with this one.
 fn each(folder: &Path, depth: u32, visit: &mut impl FnMut(&Path) -> io::Result<()>) -> io::Result<()> {
-    // Two links, from above and of its own, are a folder without others in it: then the list is not read, at every tick.
+    // Two links, from above and of its own, are a folder without others in it: then the list is not read.
     if depth > 0 && std::fs::metadata(folder).is_ok_and(|folder| folder.nlink() != 2) {
         for below in seen(std::fs::read_dir(folder))?.into_iter().flatten().flatten() {
             if below.file_type().is_ok_and(|kind| kind.is_dir()) {

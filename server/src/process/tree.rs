@@ -33,14 +33,13 @@ impl Table {
 
     /// The living processes of each of these trees, in one go. Where trees are nested, a process belongs to the inner one.
     /// Some are missing where no descriptors are left: for measuring that has to do.
-    #[must_use]
-    pub fn assign(&self, trees: &[Tree], cache: &mut MarkerCache) -> Vec<Vec<&Proc>> {
+    fn assign(&self, trees: &[Tree], cache: &mut MarkerCache) -> Vec<Vec<&Proc>> {
         cache.forget_dead(self);
         let within = within(trees, cache);
         self.grouped(self.owners(trees, within, cache), trees.len())
     }
 
-    /// The same for one who asks again and again. It looks into cgroups only when there is a process that belongs to no tree without
+    /// The living processes of each of these trees, for one who asks again and again. It looks into cgroups only when there is a process that belongs to no tree without
     /// them and is not known to be a stranger: whoever was born in one stays what it is.
     #[must_use]
     pub fn assign_again(&self, trees: &[Tree], cache: &mut MarkerCache, strangers: &mut Strangers) -> Vec<Vec<&Proc>> {
@@ -52,9 +51,13 @@ impl Table {
             left.map(|(process, _)| process).filter(|process| process.sid != 0 && !process.is_dead()).map(Proc::key).collect()
         };
         if strangers.trees != trees || !left(&owners).is_subset(&strangers.known) {
+            cache.trouble = None;
             let within = within(trees, cache);
             owners = self.owners(trees, within, cache);
-            *strangers = Strangers { trees: trees.to_vec(), known: left(&owners) };
+            // Who could not be looked at is no stranger for that.
+            if cache.trouble.is_none() {
+                *strangers = Strangers { trees: trees.to_vec(), known: left(&owners) };
+            }
         }
         self.grouped(owners, trees.len())
     }

@@ -33,10 +33,10 @@ impl State {
     pub fn mend(&self, notify: &Notify) -> Result<bool, Error> {
         let mut connection = self.lock();
         let is_away = connection.path().is_none_or(str::is_empty);
-        if !is_away && !self.is_in_place() {
-            return self.write_anew(&mut connection, notify).map(|()| false);
-        }
         if !is_away {
+            if !self.is_in_place() {
+                return self.write_anew(&mut connection, notify).map(|()| false);
+            }
             match look(&self.path) {
                 Err(error) if error.trouble() == Trouble::Damaged => {}
                 other => return other.map(|()| false),
@@ -51,11 +51,12 @@ impl State {
     fn write_anew(&self, connection: &mut Connection, notify: &Notify) -> Result<(), Error> {
         let new = sqlite::with_ending(&self.path, ".new");
         sqlite::copy_of(connection, &new, sqlite::verify)?;
-        // The old connection lets go of the files before they are moved: when it is closed it removes them by their names.
-        *connection = Connection::open_in_memory()?;
         let instead = self.path.exists();
         let aside = sqlite::set_aside(&self.path, "other", now())?;
         fs::rename(&new, &*self.path).map_err(|source| Error::file(&self.path, source))?;
+        // Not before, so that what fails is tried again with all that is known; and before another one is opened, because it removes the
+        // `-wal` by its name.
+        *connection = Connection::open_in_memory()?;
         let where_is_it = if instead { format!("; what lay in its place is now {}", aside.display()) } else { String::new() };
         notify(format!("state.db was removed or replaced while it was in use, and was written anew{where_is_it}"));
         self.open_again(connection, notify)

@@ -281,16 +281,17 @@ fn only_one_runs_on_a_home() {
 fn an_end_at_any_moment_of_the_start() {
     let (place, word) = (Place::new(), format!("7{}", std::process::id()));
     place.write("ecosystem.config.json", &format!(r#"{{"apps":[{{"name":"a","script":"sleep","args":"{word}"}}]}}"#));
-    for tenth in 0..12 {
+    for turn in 0..12 {
+        let moment = Duration::from_millis(40 * turn);
         let mut command = place.command(QD, ["serve", "ecosystem.config.json", "--listen", "127.0.0.1:0"]);
         let begun = Instant::now();
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while begun.elapsed() < Duration::from_millis(10 * tenth) {
+        while begun.elapsed() < moment {
             std::thread::yield_now();
         }
         send(child.id(), Signal::TERM);
         child.wait().unwrap();
-        assert!(with_word(&word).is_empty(), "after {} ms something is left", 10 * tenth);
+        assert!(with_word(&word).is_empty(), "after {moment:?} something is left");
     }
     let daemon = Daemon::serve_in(place, &format!(r#"{{"apps":[{{"name":"a","script":"sleep","args":"{word}"}}]}}"#), 1);
     assert_eq!(with_word(&word).len(), 1);
