@@ -64,7 +64,7 @@ pub struct Policy {
     random: u64,
 }
 
-/// What an instance has used up of its rules, in ms of a clock that begins with the host (`CLOCK_BOOTTIME`).
+/// What an instance has used up of its rules, in ms of a clock that begins with the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Used {
     /// Failures in a row.

@@ -2,7 +2,7 @@
 
 use app::model::{Cause, EventKind};
 
-/// Milliseconds of a clock that never jumps (`CLOCK_BOOTTIME`).
+/// Milliseconds of a clock that never jumps ([`process::monotonic_ms`](crate::process::monotonic_ms)).
 pub type Mono = u64;
 
 /// How a process ended, as far as the kernel told.

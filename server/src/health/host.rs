@@ -47,7 +47,7 @@ impl Host {
             cpu: self.cpu(),
             memory: self.memory(),
             disk: self.disk(),
-            uptime_seconds: crate::process::monotonic_ms() as f64 / 1000.0,
+            uptime_seconds: crate::process::since_boot_ms() as f64 / 1000.0,
             trees: TreeFigures::default(),
             daemon: super::daemon::daemon(&self.home),
         }

@@ -96,7 +96,7 @@ impl Sampler {
             (self.last, self.usage) = (None, HashMap::new());
             return Ok(Sample { host, instances: HashMap::new() });
         }
-        let now = process::monotonic_ms();
+        let now = process::since_boot_ms();
         self.taken = self.taken.wrapping_add(1);
         let table = Table::read()?;
         self.ports.refresh();

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use app::model::{AppSpec, EnvBlock, InsideFigures, ProfileKind};
 use tokio::net::UnixListener;
@@ -29,7 +29,7 @@ pub use word::Exception;
 use self::metrics::Told;
 use self::place::Place;
 use self::talk::Order;
-use crate::process;
+use crate::process::{self, Moment};
 
 /// How many processes are heard at a time.
 const MOST: usize = 1024;
@@ -74,7 +74,7 @@ struct Speaker {
     connection: u64,
     figures: Option<InsideFigures>,
     /// When it was asked for what it has not said yet.
-    asked: Option<Instant>,
+    asked: Option<Moment>,
     orders: mpsc::Sender<Order>,
 }
 

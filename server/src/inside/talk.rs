@@ -12,7 +12,7 @@ use tokio::time::{interval, timeout};
 
 use super::word::{Exception, LONGEST, Word};
 use super::{Inside, KEPT, Speaker};
-use crate::process;
+use crate::process::{self, Moment};
 
 /// How often a process is asked how it is.
 const EVERY: Duration = Duration::from_secs(5);
@@ -50,6 +50,8 @@ struct Talk {
     /// What it died of, unless it goes on.
     fatal: Option<Exception>,
     told: Option<Instant>,
+    /// What its next report tells of begins here.
+    reported: Moment,
 }
 
 /// Talks until the connection ends or nonsense comes.
@@ -64,7 +66,7 @@ pub(super) async fn talk(inside: Inside, pid: u32, stream: UnixStream) {
     };
     let (reader, writer) = stream.into_split();
     let reader = BufReader::new(reader);
-    let mut talk = Talk { inside, pid, reader, writer, taking: None, fatal: None, told: None };
+    let mut talk = Talk { inside, pid, reader, writer, taking: None, fatal: None, told: None, reported: Moment::now() };
     // Why it ended concerns nobody: most often, because the process has.
     let _ = talk.go_on(&mut inbox).await;
     talk.end(connection);
@@ -111,15 +113,24 @@ impl Talk {
             return Some(());
         }
         self.say("report\n")?;
-        self.with_speaker(|speaker| speaker.asked = Some(Instant::now()));
+        self.with_speaker(|speaker| speaker.asked = Some(Moment::now()));
         Some(())
     }
 
     async fn hear(&mut self, word: Word) -> Option<()> {
         match word {
             Word::Report(report) => {
-                let figures = report.figures(process::wall_clock());
-                self.with_speaker(|speaker| (speaker.figures, speaker.asked) = (Some(figures), None));
+                let mut figures = report.figures(process::wall_clock());
+                let is_interrupted = std::mem::replace(&mut self.reported, Moment::now()).is_interrupted();
+                self.with_speaker(|speaker| {
+                    // It stood still together with us, which is no lag of its own.
+                    if is_interrupted {
+                        let before = speaker.figures.take().unwrap_or_default();
+                        figures.event_loop_lag_p50_ms = before.event_loop_lag_p50_ms;
+                        figures.event_loop_lag_p99_ms = before.event_loop_lag_p99_ms;
+                    }
+                    (speaker.figures, speaker.asked) = (Some(figures), None);
+                });
             }
             Word::Exception(exception) if exception.fatal => self.fatal = Some(exception),
             Word::Exception(exception) => {

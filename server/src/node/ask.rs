@@ -10,6 +10,7 @@ use crate::control::LogQuery;
 use crate::engine::{Engine, duration};
 use crate::health::{Check, Passed};
 use crate::logs::Logs;
+use crate::process;
 
 /// Pages of log that one check reads; what is left is read by the next.
 const PAGES: usize = 20;
@@ -26,21 +27,21 @@ pub(super) enum Ask {
 
 /// A sign of life, and when another one was seen. Its own time is compared with the one before and nothing else, because the
 /// clock of the host may jump.
-pub(super) struct LastSeen(Mutex<(Option<Time>, Instant)>);
+pub(super) struct LastSeen(Mutex<(Option<Time>, u64)>);
 
 impl LastSeen {
-    /// One that has not come yet, and may take its time from now on.
-    fn new(now: Instant) -> Self {
+    /// One that has not come yet, and may take its time from now on, in ms of [`process::monotonic_ms`].
+    fn new(now: u64) -> Self {
         Self(Mutex::new((None, now)))
     }
 
     /// Notes the last one, and says how long there was no other.
-    fn note(&self, last: Option<Time>, now: Instant) -> u64 {
+    fn note(&self, last: Option<Time>, now: u64) -> u64 {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_some() && last != known.0 {
             *known = (last, now);
         }
-        u64::try_from(now.saturating_duration_since(known.1).as_millis()).unwrap_or(u64::MAX)
+        now.saturating_sub(known.1)
     }
 }
 
@@ -49,8 +50,8 @@ impl Ask {
     pub(super) fn new(probe: &Probe, port: Option<u16>) -> Option<Self> {
         match probe {
             Probe::Command(line) => Some(Self::Command(line.clone())),
-            Probe::Log(log) => Some(Self::Log(log.clone(), Mutex::default(), LastSeen::new(Instant::now()))),
-            Probe::Heartbeat(beat) => Some(Self::Heartbeat(beat.clone(), LastSeen::new(Instant::now()))),
+            Probe::Log(log) => Some(Self::Log(log.clone(), Mutex::default(), LastSeen::new(process::monotonic_ms()))),
+            Probe::Heartbeat(beat) => Some(Self::Heartbeat(beat.clone(), LastSeen::new(process::monotonic_ms()))),
             probe => Check::new(probe, port).map(Self::Net),
         }
     }
@@ -83,20 +84,20 @@ impl Ask {
     /// # Errors
     /// Why it failed, in words.
     pub(super) async fn run(&self, host: &Host<'_>, limit: Duration) -> Result<Passed, String> {
-        let begun = Instant::now();
+        let (begun, now) = (Instant::now(), process::monotonic_ms());
         match self {
             Self::Net(check) => return check.run(limit).await,
             Self::Command(line) => host.engine.run_beside(host.spec, line, limit).await?,
             Self::Log(log, cursor, sign) => {
                 let last = last_line(host, log, cursor).await?;
-                fresh(sign.note(last, begun), log.within_ms, || format!("no line with {:?}", log.text))?;
+                fresh(sign.note(last, now), log.within_ms, || format!("no line with {:?}", log.text))?;
             }
             Self::Heartbeat(beat, sign) => {
                 let last = match &beat.file {
                     Some(file) => written(&std::path::Path::new(&host.spec.cwd).join(file)),
                     None => host.engine.last_heartbeat(&host.spec.name),
                 };
-                fresh(sign.note(last, begun), beat.within_ms, || match &beat.file {
+                fresh(sign.note(last, now), beat.within_ms, || match &beat.file {
                     Some(file) => format!("{file} was not written"),
                     None => "no heartbeat".to_owned(),
                 })?;
@@ -157,13 +158,13 @@ mod tests {
     /// Whatever the clock of the host says: another sign is a sign, and the same one is none.
     #[test]
     fn signs_of_life_while_the_clock_jumps() {
-        let mut now = Instant::now();
+        let mut now = 1_000;
         let sign = LastSeen::new(now);
-        now += Duration::from_secs(5);
+        now += 5000;
         assert_eq!(sign.note(None, now), 5000);
         for time in [Time(1_000_000), Time(9_999_000_000), Time(-5), Time(0)] {
             assert_eq!(sign.note(Some(time), now), 0);
-            now += Duration::from_secs(2);
+            now += 2000;
             assert_eq!((sign.note(Some(time), now), sign.note(None, now)), (2000, 2000));
         }
     }

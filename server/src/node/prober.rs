@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::engine::{Board, Engine, duration};
 use crate::health::{Check, News, Passed, Patience};
 use crate::logs::Logs;
-use crate::process;
+use crate::process::{self, Moment};
 
 use super::ask::{Ask, Host};
 use super::healer::{Healer, down_below};
@@ -124,6 +124,7 @@ impl Prober {
             let (Some(ask), Some(spec)) = (&next.ask, self.engine.running_spec(&name)) else { continue };
             let host = Host { engine: &self.engine, logs: &self.logs, spec: &spec, started_at: next.now.started_at };
             next.asked = Instant::now();
+            let begun = Moment::now();
             let result = ask.run(&host, Duration::from_millis(policy.timeout_ms)).await;
             if result.is_ok() {
                 next.now.waiting.iter().for_each(|(pm_id, pid)| self.engine.passed_check(&name, *pm_id, *pid));
@@ -131,6 +132,10 @@ impl Prober {
             let now = self.board.look(&name, |app| app.instances.iter().find(|one| one.index == index).and_then(|one| one.pid));
             if now.flatten() != Some(next.now.pid) {
                 // It was about a process that is gone.
+                continue;
+            }
+            if result.is_err() && begun.is_interrupted() {
+                // That is no fault of the app. It is asked again at once.
                 continue;
             }
             self.note(&name, &next.now, ask, &policy, &mut patience, result);

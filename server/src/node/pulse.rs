@@ -1,9 +1,11 @@
 //! Do the loops that do the work still turn? The engine's and the ticker's say each time when they will be back; whoever watches over the node
 //! asks whether they were.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::process::monotonic_ms;
 
 /// How often the engine's loop shows that it turns.
 pub const ENGINE_EVERY: Duration = Duration::from_millis(500);
@@ -29,7 +31,7 @@ impl Pulse {
     }
 }
 
-/// One loop. Times are in ms of a clock that stands still while the host sleeps: nothing is late then.
+/// One loop. Times are in ms of a clock that stands still while the host sleeps or this process is stopped: nothing is late then.
 #[derive(Debug)]
 pub struct Beat {
     due: AtomicU64,
@@ -38,14 +40,14 @@ pub struct Beat {
 
 impl Default for Beat {
     fn default() -> Self {
-        Self { due: AtomicU64::new(now()), worst: AtomicU64::new(0) }
+        Self { due: AtomicU64::new(monotonic_ms()), worst: AtomicU64::new(0) }
     }
 }
 
 impl Beat {
     /// The loop turns, and will again after this time.
     pub fn turn(&self, next: Duration) {
-        let now = now();
+        let now = monotonic_ms();
         self.worst.fetch_max(now.saturating_sub(self.due.load(Ordering::Relaxed)), Ordering::Relaxed);
         self.due.store(now + millis(next), Ordering::Relaxed);
     }
@@ -57,17 +59,12 @@ impl Beat {
     }
 
     fn overdue(&self) -> Duration {
-        Duration::from_millis(now().saturating_sub(self.due.load(Ordering::Relaxed)))
+        Duration::from_millis(monotonic_ms().saturating_sub(self.due.load(Ordering::Relaxed)))
     }
 }
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn now() -> u64 {
-    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
-    millis(BEGUN.elapsed())
 }
 
 #[cfg(test)]
@@ -77,11 +74,7 @@ mod tests {
     #[test]
     fn a_loop_that_does_not_come_back_is_stuck() {
         let pulse = Pulse::default();
-        let late = |beat: &Beat, by: u64| beat.due.store(now().saturating_sub(by), Ordering::Relaxed);
-        // The clock begins with the first question.
-        while now() < 30 {
-            std::hint::spin_loop();
-        }
+        let late = |beat: &Beat, by: u64| beat.due.store(monotonic_ms().saturating_sub(by), Ordering::Relaxed);
         pulse.ticker.turn(Duration::from_hours(1));
         late(&pulse.engine, 30);
         let told = pulse.stuck(Duration::from_millis(20)).unwrap();

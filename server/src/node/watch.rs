@@ -14,12 +14,15 @@ pub(super) const STUCK: Duration = Duration::from_secs(30);
 /// How long the monitor may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How often the loop turns that feeds the watchdog. It also keeps the clock of [`process::monotonic_ms`](crate::process::monotonic_ms) going.
+const TURN: Duration = Duration::from_secs(1);
+
 /// Feeds the watchdog of the service manager, if there is one, and says in the log when a loop hangs, for ever. It runs among what answers
 /// requests, so that a hang there is noticed as well.
 pub async fn feed(manager: Manager, pulse: Pulse) {
     let watchdog = manager.watchdog();
     let patience = watchdog.map_or(STUCK, |limit| limit / 2);
-    let mut ticks = every(patience);
+    let mut ticks = every(patience.min(TURN));
     let mut told = None;
     loop {
         ticks.tick().await;

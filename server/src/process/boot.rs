@@ -25,7 +25,7 @@ pub fn start_time(pid: u32) -> Option<u64> {
 #[must_use]
 pub fn ticks_to_time(ticks: u64) -> Time {
     let then_ms = ticks.saturating_mul(1000) / ticks_per_second();
-    let ago = super::monotonic_ms().saturating_sub(then_ms);
+    let ago = super::since_boot_ms().saturating_sub(then_ms);
     super::wall_clock() - i64::try_from(ago).unwrap_or(0)
 }
 

@@ -4,6 +4,7 @@ mod boot;
 mod born;
 mod cgroup;
 mod channel;
+mod clock;
 mod clone;
 mod cluster;
 mod command;
@@ -38,6 +39,7 @@ pub use cgroup::{Cgroup, Cgroups};
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use channel::probe;
 pub use channel::{Channel, Word, channel};
+pub use clock::{Moment, monotonic_ms, since_boot_ms, wall_clock};
 pub use cluster::{ClusterWord, Query};
 pub use command::{MARKER, Program, environment, program};
 pub use conditions::Conditions;
@@ -62,17 +64,3 @@ pub use table::{Proc, Table, command_of};
 pub use threads::runtime;
 pub use tree::{Strangers, Tree};
 pub use user::{Identity, UserError};
-
-/// Milliseconds since boot, suspended time included: it never jumps (`CLOCK_BOOTTIME`, clock_gettime(2)).
-#[must_use]
-pub fn monotonic_ms() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    u64::try_from(now.tv_sec).unwrap_or(0) * 1000 + u64::try_from(now.tv_nsec).unwrap_or(0) / 1_000_000
-}
-
-/// The time of day.
-#[must_use]
-pub fn wall_clock() -> app::model::Time {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
-    app::model::Time(now.tv_sec * 1000 + now.tv_nsec / 1_000_000)
-}

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::common::{Daemon, Ended, Place, QD, has_python, skipped};
+use crate::common::{Daemon, Ended, Place, has_python, qd, skipped};
 
 const PM2: &str = "pm2@7.0.4";
 
@@ -189,7 +189,7 @@ fn the_same_apps_arguments_and_environments() {
         pm2.run(place, words);
         let theirs = told(&place.path().join("pm2"));
         pm2.run(place, &["delete", "all"]);
-        let mut command = place.command(QD, words.iter().copied());
+        let mut command = place.command(qd(), words.iter().copied());
         command.env("TELL", place.path().join("qd")).env("QD_LISTEN", "127.0.0.1:0");
         let ended = Ended::of(command);
         assert_eq!(ended.code, Some(0), "{ended:?}");

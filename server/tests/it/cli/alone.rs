@@ -68,7 +68,7 @@ fn the_home_that_was_told_counts() {
 fn called_pm2_it_knows_what_pm2_needs_no_more() {
     let place = Place::new();
     let link = place.path().join("pm2");
-    symlink(crate::common::QD, &link).unwrap();
+    symlink(crate::common::qd(), &link).unwrap();
     let ended = Ended::of(place.command(&link, ["install", "pm2-logrotate"]));
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.err.contains("rotation"), "{ended:?}");
@@ -92,7 +92,7 @@ fn a_closed_pipe_is_no_failure() {
     place.write("ecosystem.config.json", r#"{"apps":[{"name":"a","script":"/bin/sleep","args":"1"}]}"#);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let mut command = place.command(crate::common::QD, ["check", "--json"]);
+    let mut command = place.command(crate::common::qd(), ["check", "--json"]);
     let mut child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
     let mut told = String::new();
     child.stderr.take().unwrap().read_to_string(&mut told).unwrap();

@@ -6,7 +6,7 @@ use quarterdeck::process::holders;
 use rustix::process::Signal;
 
 use crate::common::daemon::{kill, runs, send};
-use crate::common::{Daemon, Ended, Place, QD};
+use crate::common::{Daemon, Ended, Place, qd};
 
 const STACK: &str = r#"{"apps":[
     {"name":"a","script":"/bin/sleep","args":"600"},
@@ -26,7 +26,7 @@ fn background() -> Daemon {
 
 /// A command that may start a daemon, which is to take any port.
 fn anywhere(place: &Place, words: &str) -> std::process::Command {
-    let mut command = place.command(QD, words.split_whitespace());
+    let mut command = place.command(qd(), words.split_whitespace());
     command.env("QD_LISTEN", "127.0.0.1:0");
     command
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::common::{Ended, Place, QD};
+use crate::common::{Ended, Place, qd};
 
 #[test]
 fn printed_and_nothing_changed() {
@@ -12,7 +12,7 @@ fn printed_and_nothing_changed() {
     for line in ["User=nobody", "KillMode=process", "RestartKillSignal=SIGQUIT", "WantedBy=multi-user.target"] {
         assert!(ended.out.lines().any(|written| written == line), "{line} is missing in {}", ended.out);
     }
-    assert!(ended.out.contains(&format!("ExecStart=\"{QD}\" serve --home \"/srv/home\"\n")), "{}", ended.out);
+    assert!(ended.out.contains(&format!("ExecStart=\"{}\" serve --home \"/srv/home\"\n", qd())), "{}", ended.out);
     assert!(!place.home().exists(), "a home was made");
 }
 
@@ -20,7 +20,7 @@ fn printed_and_nothing_changed() {
 fn in_the_words_of_pm2() {
     let place = Place::new();
     let link = place.path().join("pm2");
-    std::os::unix::fs::symlink(QD, &link).unwrap();
+    std::os::unix::fs::symlink(qd(), &link).unwrap();
     let words = ["startup", "systemd", "-u", "nobody", "--hp", "/srv/it's 50%", "--wait-ip", "--print"];
     let ended = Ended::of(place.command(&link, words));
     assert_eq!(ended.code, Some(0), "{ended:?}");

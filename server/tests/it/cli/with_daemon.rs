@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::common::daemon::runs;
-use crate::common::{Daemon, Ended, Place, QD};
+use crate::common::{Daemon, Ended, Place, qd};
 
 const STACK: &str = r#"{"apps":[
     {"name":"web","script":"/bin/sleep","args":"600","namespace":"shop","env":{"COLOUR":"red"}},
@@ -73,7 +73,7 @@ fn a_script_with_a_name_and_arguments() {
 fn in_the_background() {
     let place = Place::new();
     place.write("ecosystem.config.json", STACK);
-    let mut command = place.command(QD, ["start"]);
+    let mut command = place.command(qd(), ["start"]);
     command.env("QD_LISTEN", "127.0.0.1:0");
     let ended = Ended::of(command);
     let daemon = Daemon::of(place);
@@ -86,7 +86,7 @@ fn in_the_background() {
     assert!(!runs(pid));
     assert_eq!(daemon.place.qd("ping").code, Some(3));
 
-    let mut command = daemon.place.command(QD, ["resurrect"]);
+    let mut command = daemon.place.command(qd(), ["resurrect"]);
     command.env("QD_LISTEN", "127.0.0.1:0");
     let ended = Ended::of(command);
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -100,7 +100,7 @@ fn another_environment_on_request() {
     place.write("show.sh", "env | grep '^SHADE=' > shade; exec sleep 600\n");
     let daemon = Daemon::serve_in(place, r#"{"apps":[{"name":"a","script":"show.sh","filter_env":["HIDDEN"]}]}"#, 1);
     let with = |words: &str, shade: &str| {
-        let mut command = daemon.place.command(QD, words.split_whitespace());
+        let mut command = daemon.place.command(qd(), words.split_whitespace());
         command.env("SHADE", shade).env("HIDDEN_ONE", shade);
         let ended = Ended::of(command);
         assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -151,7 +151,7 @@ fn limits_are_handed_on_as_they_were() {
     let script = r#"{"apps":[{"name":"a","script":"sh","args":["-c","ulimit -Sn; umask; exec sleep 600"]}]}"#;
     place.write("ecosystem.config.json", script);
     // Fewer than qd itself has open, or wants to keep out of the way of an app.
-    let mut command = place.command("sh", ["-c", "ulimit -Sn 40; umask 027; exec \"$0\" start", QD]);
+    let mut command = place.command("sh", ["-c", "ulimit -Sn 40; umask 027; exec \"$0\" start", qd()]);
     command.env("QD_LISTEN", "127.0.0.1:0");
     let ended = Ended::of(command);
     let daemon = Daemon::of(place);
@@ -188,7 +188,7 @@ fn nothing_is_started_while_everything_ends() {
     let apps =
         r#"{"apps":[{"name":"deaf","script":"deaf.sh","kill_timeout":3000},{"name":"b","script":"/bin/sleep","args":"600"}]}"#;
     let daemon = Daemon::serve_in(place, apps, 2);
-    let mut end = daemon.place.command(QD, ["kill"]).spawn().unwrap();
+    let mut end = daemon.place.command(qd(), ["kill"]).spawn().unwrap();
     daemon.until("one has ended", || daemon.status("b") == "stopped");
     let ended = daemon.place.qd("restart b");
     assert!(ended.code != Some(0) && ended.err.contains("going down"), "{ended:?}");
@@ -203,7 +203,7 @@ fn more_apps_than_fit_into_a_request() {
         .map(|number| serde_json::json!({"name": format!("a{number}"), "script": "/bin/sleep", "args": "600", "env": {"X": "x".repeat(60_000)}}))
         .collect();
     place.write("ecosystem.config.json", &serde_json::json!({ "apps": apps }).to_string());
-    let mut command = place.command(QD, ["start"]);
+    let mut command = place.command(qd(), ["start"]);
     command.env("QD_LISTEN", "127.0.0.1:0");
     let ended = Ended::of(command);
     let daemon = Daemon::of(place);

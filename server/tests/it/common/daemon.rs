@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{Client, Ended, Place, QD};
+use super::{Client, Ended, Place, qd};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -51,7 +51,7 @@ impl Daemon {
     /// Starts it, with a change to the command. If it does not come up, gives what it said.
     pub(crate) fn try_begin(&mut self, change: impl FnOnce(&mut Command)) -> Result<(), String> {
         let words = ["serve", "ecosystem.config.json", "--listen", "127.0.0.1:0"];
-        let mut command = self.place.command(QD, words);
+        let mut command = self.place.command(qd(), words);
         let stderr = std::fs::File::options().create(true).append(true).open(self.said()).unwrap();
         let before = stderr.metadata().unwrap().len();
         command.stdout(Stdio::piped()).stderr(stderr);
@@ -188,7 +188,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        let _ = Ended::of(self.place.command(QD, ["kill"]));
+        let _ = Ended::of(self.place.command(qd(), ["kill"]));
         if let Some((child, _)) = &mut self.foreground {
             let _ = child.kill();
             let _ = child.wait();

@@ -1,6 +1,7 @@
 //! What the tests share: a node with scripted answers behind a real listener and a plain client; and a real node.
 
 mod client;
+pub(crate) mod clock;
 pub(crate) mod daemon;
 mod events;
 mod fake;
@@ -15,4 +16,4 @@ pub(crate) use daemon::Daemon;
 pub(crate) use events::EventStream;
 pub(crate) use fake::Fake;
 pub(crate) use node::{Node, Options};
-pub(crate) use place::{Ended, Place, QD, has_python, skipped};
+pub(crate) use place::{Ended, Place, has_python, qd, skipped};

@@ -4,11 +4,16 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
-/// The binary under test.
-pub(crate) const QD: &str = env!("CARGO_BIN_EXE_qd");
+/// The binary under test: the one that was built for it, or `$QD_BIN`.
+pub(crate) fn qd() -> &'static str {
+    static PATH: LazyLock<String> =
+        LazyLock::new(|| std::env::var("QD_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_qd").to_owned()));
+    &PATH
+}
 
 /// A folder with a home in it that nobody made yet.
 pub(crate) struct Place {
@@ -59,7 +64,7 @@ impl Place {
 
     /// Runs `qd` with these words, which are split at spaces.
     pub(crate) fn qd(&self, words: &str) -> Ended {
-        Ended::of(self.command(QD, words.split_whitespace()))
+        Ended::of(self.command(qd(), words.split_whitespace()))
     }
 }
 

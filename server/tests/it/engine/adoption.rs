@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::common::daemon::{kill, runs, send, with_word};
-use crate::common::{Daemon, Ended, Place, QD};
+use crate::common::{Daemon, Ended, Place, qd};
 
 /// Writes numbered lines, in pairs, some hundred in a second.
 const COUNTER: &str = "n=0; while :; do n=$((n+1)); echo $n; echo $n >&2; sleep 0.002; done";
@@ -214,7 +214,7 @@ fn a_kill_before_it_listens_leaves_one_copy() {
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         text.lines().map(|line| line.parse().unwrap()).collect()
     };
-    let mut command = daemon.place.command(QD, ["serve", "ecosystem.config.json", "--listen", "127.0.0.1:0"]);
+    let mut command = daemon.place.command(qd(), ["serve", "ecosystem.config.json", "--listen", "127.0.0.1:0"]);
     let mut first = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while started().is_empty() {
         std::hint::spin_loop();
@@ -235,13 +235,13 @@ fn no_app_runs_before_it_is_written_down() {
     let other = rusqlite::Connection::open(daemon.place.home().join("state.db")).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let start = ["start", "sleep", "--name", "second", "--", &word];
-    let mut waits = daemon.place.command(QD, start).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut waits = daemon.place.command(qd(), start).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     daemon.until("it is known", || daemon.list().len() == 2);
     daemon.kill();
     waits.wait().unwrap();
     drop(other);
     daemon.come_back();
-    let ended = Ended::of(daemon.place.command(QD, start));
+    let ended = Ended::of(daemon.place.command(qd(), start));
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(with_word(&word).len(), 1, "a kill left a copy that nobody knows");
 }
@@ -283,7 +283,7 @@ fn an_end_at_any_moment_of_the_start() {
     place.write("ecosystem.config.json", &format!(r#"{{"apps":[{{"name":"a","script":"sleep","args":"{word}"}}]}}"#));
     for turn in 0..12 {
         let moment = Duration::from_millis(40 * turn);
-        let mut command = place.command(QD, ["serve", "ecosystem.config.json", "--listen", "127.0.0.1:0"]);
+        let mut command = place.command(qd(), ["serve", "ecosystem.config.json", "--listen", "127.0.0.1:0"]);
         let begun = Instant::now();
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         while begun.elapsed() < moment {

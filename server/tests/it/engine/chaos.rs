@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::common::daemon::kill;
 use crate::common::invariants::{self, PLAIN};
 use crate::common::random::{Random, number};
-use crate::common::{Daemon, Ended, Place, QD};
+use crate::common::{Daemon, Ended, Place, qd};
 
 /// Writes numbered lines as a worker: while one takes the place of another there are two of them.
 const WORKER: &str = r#"
@@ -59,7 +59,7 @@ fn round(daemon: &mut Daemon, random: &mut Random) -> String {
         2 | 3 => {
             // Not `start`, which brings up a node of its own where it finds none.
             let (words, pause) = (command(random, &["restart", "restart", "reload", "stop"]), random.below(60));
-            let mut command = daemon.place.command(QD, words.split(' '));
+            let mut command = daemon.place.command(qd(), words.split(' '));
             let child = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn();
             std::thread::sleep(Duration::from_millis(pause));
             kill_and_come_back(daemon);
@@ -103,7 +103,7 @@ fn whatever_dies_whenever() {
             invariants::settle(&daemon, &history);
         }
         invariants::check(&daemon, &APPS, &history);
-        let ended = Ended::of(daemon.place.command(QD, ["kill"]));
+        let ended = Ended::of(daemon.place.command(qd(), ["kill"]));
         assert_eq!(ended.code, Some(0), "{ended:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::common::{Daemon, Place, QD};
+use crate::common::{Daemon, Place, qd};
 
 /// Hears until somebody says this.
 fn until_heard(socket: &UnixDatagram, expected: &str) {
@@ -36,7 +36,7 @@ fn it_hears_of_a_node_that_works_and_of_no_app() {
     let told = || std::fs::read_to_string(daemon.place.path().join("told")).unwrap_or_default();
     daemon.until("the app looked", || told() == "0\n");
     // The same in another program, which is the same process.
-    daemon.done(&format!("upgrade {QD}"));
+    daemon.done(&format!("upgrade {}", qd()));
     until_heard(&socket, "READY=1");
     until_heard(&socket, "WATCHDOG=1");
     daemon.signal(Signal::TERM);

@@ -2,6 +2,7 @@
 
 mod adoption;
 mod availability;
+mod calm;
 mod chaos;
 mod conditions;
 mod examples;

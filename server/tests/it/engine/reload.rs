@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::common::daemon::runs;
 use crate::common::random::number;
-use crate::common::{Daemon, Place, QD, has_python, skipped};
+use crate::common::{Daemon, Place, has_python, qd, skipped};
 
 /// Answers with its number in the cluster and its process. What it is to do instead is in `release`, when it starts.
 const NODE: &str = r#"
@@ -194,7 +194,7 @@ fn a_kill_amid_a_reload_leaves_one_of_each() {
     let old = daemon.pid("a");
     daemon.place.write("release", "idle");
     let app = daemon.place.path().join("app.js");
-    let mut reload = daemon.place.command(QD, ["reload", "a"]).spawn().unwrap();
+    let mut reload = daemon.place.command(qd(), ["reload", "a"]).spawn().unwrap();
     daemon.until("there are two", || processes(&app).len() == 2);
     daemon.kill();
     reload.wait().unwrap();
@@ -218,7 +218,7 @@ fn a_stop_amid_a_reload_stops_both() {
     let (daemon, port) = serve("app.js", "cluster", 1);
     daemon.place.write("release", "idle");
     let app = daemon.place.path().join("app.js");
-    let mut reload = daemon.place.command(QD, ["reload", "a"]).spawn().unwrap();
+    let mut reload = daemon.place.command(qd(), ["reload", "a"]).spawn().unwrap();
     daemon.until("there are two", || processes(&app).len() == 2);
     daemon.done("stop a");
     assert!(!reload.wait().unwrap().success());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::common::daemon::{kill, runs};
 use crate::common::random::number;
-use crate::common::{Daemon, Place, QD};
+use crate::common::{Daemon, Place, qd};
 
 /// Asks without a pause, and counts the answers; each question that gets none is a failure.
 fn ask(address: &str, stop: &AtomicBool) -> u32 {
@@ -44,7 +44,7 @@ fn upgrades_under_load() {
         let asker = scope.spawn(|| ask(&address, &stop));
         let mut opened = Vec::new();
         for round in 0..number("QD_UPGRADES").unwrap_or(10) {
-            daemon.done(&format!("upgrade {QD}"));
+            daemon.done(&format!("upgrade {}", qd()));
             daemon.until_online(2);
             assert_eq!((daemon.pid("count"), daemon.foreground_pid()), (pid, supervisor), "round {round}");
             opened.push(files());

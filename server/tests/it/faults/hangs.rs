@@ -8,7 +8,7 @@ use super::filter;
 use super::listener::{answer, next};
 use crate::common::daemon::kill;
 use crate::common::invariants::PLAIN;
-use crate::common::{Daemon, Ended, Place, QD};
+use crate::common::{Daemon, Ended, Place, qd};
 
 /// Holds up whoever is to become a program in this folder, until it is told to go on.
 fn hold(socket: std::os::unix::net::UnixStream, folder: PathBuf, go_on: Receiver<()>) {
@@ -54,13 +54,13 @@ fn a_program_that_hangs_while_it_is_loaded_holds_up_nobody_else() {
     let first = daemon.pid("near");
     kill(first);
     daemon.until("it runs again", || ![0, first].contains(&daemon.pid("near")));
-    let asked = Ended::of(daemon.place.command(QD, ["stop", "far"]));
+    let asked = Ended::of(daemon.place.command(qd(), ["stop", "far"]));
     assert!(asked.code != Some(0) && asked.err.contains("does the file system"), "{asked:?}");
     assert_eq!(daemon.status("far"), "launching");
     let_go.send(()).unwrap();
     // Whatever is started next is asked about, and tells the other one to go on.
     assert_eq!(daemon.place.qd("restart near").code, Some(0));
     daemon.until("what was asked for is done", || daemon.status("far") == "stopped");
-    let ended = Ended::of(daemon.place.command(QD, ["kill"]));
+    let ended = Ended::of(daemon.place.command(qd(), ["kill"]));
     assert_eq!(ended.code, Some(0), "{ended:?}");
 }

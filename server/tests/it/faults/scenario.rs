@@ -10,7 +10,7 @@ use super::listener::{Listener, Plan};
 use super::table::FAULTS;
 use crate::common::daemon::{kill, runs};
 use crate::common::invariants::{self, PLAIN};
-use crate::common::{Daemon, Ended, Place, QD};
+use crate::common::{Daemon, Ended, Place, qd};
 
 /// How long a command that failed because of the fault is tried again.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -101,7 +101,7 @@ impl Play {
         self.daemon.come_back();
         self.history.push("kill qd".into());
         self.check();
-        let ended = Ended::of(self.daemon.place.command(QD, ["kill"]));
+        let ended = Ended::of(self.daemon.place.command(qd(), ["kill"]));
         assert_eq!(ended.code, Some(0), "{ended:?}");
         played
     }
@@ -114,7 +114,7 @@ impl Play {
         let mut listener = None;
         let begun = self.daemon.try_begin(|command| {
             let socket = filter::ask_about(command, &calls).unwrap();
-            listener = Some(Listener::start(socket, Path::new(QD), &home, plan));
+            listener = Some(Listener::start(socket, Path::new(qd()), &home, plan));
         });
         if let Err(said) = begun {
             let last = said.lines().next_back().unwrap_or_default();
