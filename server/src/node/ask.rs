@@ -130,7 +130,8 @@ fn written(path: &std::path::Path) -> Option<Time> {
 async fn last_line(host: &Host<'_>, log: &LogProbe, cursor: &Mutex<Option<String>>) -> Result<Option<Time>, String> {
     let lock = || cursor.lock().unwrap_or_else(PoisonError::into_inner);
     let (logs, spec, text, began) = (host.logs.clone(), host.spec.clone(), log.text.clone(), host.started_at);
-    let mut after = lock().clone().or_else(|| Some(began.to_string()));
+    // The clock may have been set back since.
+    let mut after = lock().clone().or_else(|| Some(began.min(process::wall_clock()).to_string()));
     let read = tokio::task::spawn_blocking(move || {
         let mut last = None;
         for _ in 0..PAGES {

@@ -21,12 +21,17 @@ pub fn start_time(pid: u32) -> Option<u64> {
     super::despite_want(|| Proc::read(pid)).ok()?.map(|process| process.start_ticks)
 }
 
+/// How long ago a number of clock ticks since boot was, in ms, whatever became of the time of day since.
+#[must_use]
+pub fn ms_since_ticks(ticks: u64) -> u64 {
+    let then_ms = ticks.saturating_mul(1000) / ticks_per_second();
+    super::since_boot_ms().saturating_sub(then_ms)
+}
+
 /// The time of day of a number of clock ticks since boot.
 #[must_use]
 pub fn ticks_to_time(ticks: u64) -> Time {
-    let then_ms = ticks.saturating_mul(1000) / ticks_per_second();
-    let ago = super::since_boot_ms().saturating_sub(then_ms);
-    super::wall_clock() - i64::try_from(ago).unwrap_or(0)
+    super::wall_clock() - i64::try_from(ms_since_ticks(ticks)).unwrap_or(0)
 }
 
 /// Clock ticks in a second (sysconf(3), `_SC_CLK_TCK`).

@@ -34,7 +34,7 @@ mod threads;
 mod tree;
 mod user;
 
-pub use boot::{boot_id, page_size, start_time, ticks_per_second, ticks_to_time};
+pub use boot::{boot_id, ms_since_ticks, page_size, start_time, ticks_per_second, ticks_to_time};
 pub use cgroup::{Cgroup, Cgroups};
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use channel::probe;

@@ -237,7 +237,7 @@ impl Actor {
                             let why = Why::plain(Cause::Restart);
                             self.tell(Tale { kind: EventKind::Start, why, message, ended: None, ran_ms: None }, Vec::new());
                         }
-                        self.step(Input::Adopted { age_ms: process::wall_clock().since(started_at) });
+                        self.step(Input::Adopted { age_ms: process::ms_since_ticks(start_ticks) });
                     }
                     Err(error) => {
                         self.shared.reaper.forget(pid);
