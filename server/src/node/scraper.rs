@@ -1,6 +1,7 @@
 //! Reads what apps count themselves from their `/metrics`, where their definition names some.
 
 use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use crate::engine::{Board, Engine};
 use crate::inside::{Inside, values};
 use crate::outbound::{self, Trust};
+use crate::process;
 
 /// How often it is looked which apps are due.
 const LOOK: Duration = Duration::from_secs(1);
@@ -40,31 +42,37 @@ pub async fn scrape(board: Arc<Board>, engine: Engine, inside: Inside) {
                 continue;
             }
             due.insert(app.name.clone(), Instant::now() + Duration::from_millis(wanted.interval_ms));
-            let (inside, name, place) = (inside.clone(), app.name.clone(), place(app, &wanted));
+            let (inside, name, places) = (inside.clone(), app.name.clone(), places(app, &wanted));
             tokio::spawn(async move {
-                let text = match place {
-                    Some(place) => timeout(PATIENCE, read(place)).await.ok().flatten(),
-                    None => None,
-                };
+                let text = timeout(PATIENCE, read(places)).await.ok().flatten();
                 inside.set_metrics(&name, values(&text.unwrap_or_default(), &wanted.names));
             });
         }
     }
 }
 
-/// Where they are read. None while it is not known where the app listens.
-fn place(app: &App, wanted: &Scrape) -> Option<Uri> {
+/// Where they may be read: at the first of these that somebody listens at. None while it is not known where the app listens.
+fn places(app: &App, wanted: &Scrape) -> Vec<Uri> {
     if !wanted.url.starts_with('/') {
-        return wanted.url.parse().ok();
+        return wanted.url.parse().into_iter().collect();
     }
-    let port = app.env_port.or_else(|| app.instances.iter().find_map(|one| one.port))?;
-    format!("http://127.0.0.1:{port}{}", wanted.url).parse().ok()
+    let Some(port) = app.env_port.or_else(|| app.instances.iter().find_map(|one| one.port)) else { return Vec::new() };
+    let addresses = [SocketAddr::from((Ipv4Addr::LOCALHOST, port))].into_iter().chain(process::other_addresses_of(port));
+    addresses.filter_map(|at| format!("http://{at}{}", wanted.url).parse().ok()).collect()
 }
 
-async fn read(place: Uri) -> Option<String> {
-    // Its certificate may be its own: it is told nothing, and trusted no further than any app.
-    let stream = outbound::open(&place, Trust::Anything).await.ok()?;
-    let answer = outbound::ask(&place, stream).await.ok().filter(|answer| answer.status().is_success())?;
+async fn read(places: Vec<Uri>) -> Option<String> {
+    for place in places {
+        // Its certificate may be its own: it is told nothing, and trusted no further than any app.
+        if let Ok(stream) = outbound::open(&place, Trust::Anything).await {
+            return read_from(&place, stream).await;
+        }
+    }
+    None
+}
+
+async fn read_from(place: &Uri, stream: outbound::Connection) -> Option<String> {
+    let answer = outbound::ask(place, stream).await.ok().filter(|answer| answer.status().is_success())?;
     let body = Limited::new(answer.into_body(), MOST_OF_BODY).collect().await.ok()?.to_bytes();
     Some(String::from_utf8_lossy(&body).into_owned())
 }

@@ -30,6 +30,9 @@ pub enum Trust {
     Anything,
 }
 
+/// Why there is no connection where nobody listens.
+pub const REFUSED: &str = "connection refused";
+
 /// What can be read and written.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
@@ -85,7 +88,7 @@ fn trusting(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
 /// Why there is no connection, in words. The time is not bounded.
 pub async fn tcp(address: impl ToSocketAddrs) -> Result<TcpStream, String> {
     TcpStream::connect(address).await.map_err(|error| match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
+        io::ErrorKind::ConnectionRefused => REFUSED.to_owned(),
         _ => format!("no connection: {error}"),
     })
 }

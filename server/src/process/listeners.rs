@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
+use std::net::{IpAddr, SocketAddr};
 
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, netlink, recv, send, socket_with};
 
@@ -11,14 +12,16 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, 
 const BATCH: usize = 32 * 1024;
 /// `nlmsghdr`: length, type, flags, sequence number, port (include/uapi/linux/netlink.h).
 const HEADER: usize = 16;
-/// Of `inet_diag_msg` (include/uapi/linux/inet_diag.h): the port in network order, and the inode.
+/// Of `inet_diag_msg` (include/uapi/linux/inet_diag.h): the family, the port and the address in network order, and the inode.
+const FAMILY_AT: usize = 0;
 const PORT_AT: usize = 4;
+const ADDRESS_AT: usize = 8;
 const INODE_AT: usize = 68;
 /// `TCP_LISTEN` of include/net/tcp_states.h.
 const LISTEN: u8 = 10;
 
-/// Port of each listening socket by its inode.
-pub(super) fn listening() -> HashMap<u64, u16> {
+/// Where each listening socket listens, by its inode.
+pub(super) fn listening() -> HashMap<u64, SocketAddr> {
     let mut found = HashMap::new();
     let asked = [AddressFamily::INET, AddressFamily::INET6].into_iter().try_for_each(|family| ask(family, &mut found));
     // A sandbox may forbid netlink, and some kernels come without it.
@@ -33,7 +36,7 @@ pub(super) fn listening() -> HashMap<u64, u16> {
     found
 }
 
-fn ask(family: AddressFamily, found: &mut HashMap<u64, u16>) -> io::Result<()> {
+fn ask(family: AddressFamily, found: &mut HashMap<u64, SocketAddr>) -> io::Result<()> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, Some(netlink::SOCK_DIAG))?;
     send(&socket, &request(family), SendFlags::empty())?;
@@ -61,7 +64,7 @@ fn request(family: AddressFamily) -> [u8; 72] {
 }
 
 /// Reads answers. Says whether they were the last ones.
-fn read_batch(mut batch: &[u8], found: &mut HashMap<u64, u16>) -> io::Result<bool> {
+fn read_batch(mut batch: &[u8], found: &mut HashMap<u64, SocketAddr>) -> io::Result<bool> {
     let torn = || io::Error::new(io::ErrorKind::InvalidData, "an answer of the kernel is cut off");
     while !batch.is_empty() {
         let header = batch.get(..HEADER).ok_or_else(torn)?;
@@ -75,7 +78,10 @@ fn read_batch(mut batch: &[u8], found: &mut HashMap<u64, u16>) -> io::Result<boo
                 let inode = field(INODE_AT, 4)?;
                 let inode = u32::from_ne_bytes([inode[0], inode[1], inode[2], inode[3]]);
                 let port = field(PORT_AT, 2)?;
-                found.insert(inode.into(), u16::from_be_bytes([port[0], port[1]]));
+                let port = u16::from_be_bytes([port[0], port[1]]);
+                let length = if i32::from(field(FAMILY_AT, 1)?[0]) == libc::AF_INET6 { 16 } else { 4 };
+                let address = ip(field(ADDRESS_AT, length)?).ok_or_else(torn)?;
+                found.insert(inode.into(), SocketAddr::new(address, port));
             }
         }
         // Messages begin at multiples of four bytes.
@@ -85,7 +91,7 @@ fn read_batch(mut batch: &[u8], found: &mut HashMap<u64, u16>) -> io::Result<boo
 }
 
 /// Listening sockets come before all others (Documentation/networking/proc_net_tcp.rst): the rest is not read.
-fn read_file(mut file: impl BufRead, found: &mut HashMap<u64, u16>) {
+fn read_file(mut file: impl BufRead, found: &mut HashMap<u64, SocketAddr>) {
     let mut line = String::with_capacity(160);
     let mut next = |line: &mut String| {
         line.clear();
@@ -96,20 +102,30 @@ fn read_file(mut file: impl BufRead, found: &mut HashMap<u64, u16>) {
         return;
     }
     while next(&mut line) {
-        let Some((inode, port)) = read_line(&line) else { return };
-        found.insert(inode, port);
+        let Some((inode, address)) = read_line(&line) else { return };
+        found.insert(inode, address);
     }
 }
 
-/// Inode and port of a line of `/proc/net/tcp`, if it is of a listening socket.
-fn read_line(line: &str) -> Option<(u64, u16)> {
+/// Inode and address of a line of `/proc/net/tcp`, if it is of a listening socket.
+fn read_line(line: &str) -> Option<(u64, SocketAddr)> {
     let mut fields = line.split_ascii_whitespace();
     let local = fields.nth(1)?;
     if u8::from_str_radix(fields.nth(1)?, 16) != Ok(LISTEN) {
         return None;
     }
-    let port = u16::from_str_radix(local.rsplit_once(':')?.1, 16).ok()?;
-    Some((fields.nth(5)?.parse().ok()?, port))
+    let (address, port) = local.rsplit_once(':')?;
+    // Words of 32 bits, each written as this machine keeps it.
+    let words = (0..address.len()).step_by(8).map(|at| u32::from_str_radix(address.get(at..at + 8)?, 16).ok());
+    let words: Option<Vec<[u8; 4]>> = words.map(|word| word.map(u32::to_ne_bytes)).collect();
+    let address = SocketAddr::new(ip(words?.as_flattened())?, u16::from_str_radix(port, 16).ok()?);
+    Some((fields.nth(5)?.parse().ok()?, address))
+}
+
+/// Of 4 bytes or of 16.
+fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    four.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
 #[cfg(test)]
@@ -124,7 +140,7 @@ mod tests {
     const FIRST: &str =
         "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 12345 1 0000 100 0 0 10 0\n";
 
-    fn of_file(text: &str) -> HashMap<u64, u16> {
+    fn of_file(text: &str) -> HashMap<u64, SocketAddr> {
         let mut found = HashMap::new();
         read_file(text.as_bytes(), &mut found);
         found
@@ -134,10 +150,17 @@ mod tests {
     fn lines_of_the_file() {
         let six = FIRST.replace("0100007F:1F90", "00000000000000000000000001000000:0050").replace("12345", "7");
         let connected = FIRST.replace(" 0A ", " 01 ").replace("12345", "8");
-        assert_eq!(of_file(&format!("{HEAD}{FIRST}{six}{connected}{FIRST}")), HashMap::from([(12345, 8080), (7, 80)]));
+        assert_eq!(
+            of_file(&format!("{HEAD}{FIRST}{six}{connected}{FIRST}")),
+            HashMap::from([(12345, at("127.0.0.1:8080")), (7, at("[::1]:80"))])
+        );
         for none in [HEAD, "", "torn", &format!("{HEAD}torn")] {
             assert_eq!(of_file(none), HashMap::new());
         }
+    }
+
+    fn at(text: &str) -> SocketAddr {
+        text.parse().unwrap()
     }
 
     fn message(kind: u16, body: &[u8]) -> Vec<u8> {
@@ -150,13 +173,15 @@ mod tests {
     #[test]
     fn answers_of_the_kernel() {
         let mut socket = [0; 74];
+        socket[FAMILY_AT] = u8::try_from(libc::AF_INET).unwrap();
+        socket[ADDRESS_AT..ADDRESS_AT + 4].copy_from_slice(&[192, 0, 2, 7]);
         socket[PORT_AT..PORT_AT + 2].copy_from_slice(&8080_u16.to_be_bytes());
         socket[INODE_AT..INODE_AT + 4].copy_from_slice(&12345_u32.to_ne_bytes());
         let (one, done, error) = (message(20, &socket), message(3, &[0; 4]), message(2, &[0; 20]));
         let mut found = HashMap::new();
         assert!(!read_batch(&one, &mut found).unwrap());
         assert!(read_batch(&[&one[..], &done].concat(), &mut found).unwrap());
-        assert_eq!(found, HashMap::from([(12345, 8080)]));
+        assert_eq!(found, HashMap::from([(12345, at("192.0.2.7:8080"))]));
         assert!(read_batch(&error, &mut found).is_err());
         assert!(read_batch(&one[..40], &mut found).is_err());
         assert!(read_batch(&[0; 16], &mut found).is_err(), "a length of 0 would never end");
@@ -171,9 +196,9 @@ mod tests {
             read_file(BufReader::new(File::open(path).unwrap()), &mut of_files);
         }
         for listener in listeners {
-            let port = listener.local_addr().unwrap().port();
-            assert!(listening().values().any(|known| *known == port), "{port}");
-            assert!(of_files.values().any(|known| *known == port), "{port}");
+            let address = listener.local_addr().unwrap();
+            assert!(listening().values().any(|known| *known == address), "{address}");
+            assert!(of_files.values().any(|known| *known == address), "{address}");
         }
     }
 

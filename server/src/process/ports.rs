@@ -1,6 +1,7 @@
 //! Which TCP port a tree of processes listens on (proc_pid_fd(5)).
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::{Ipv6Addr, SocketAddr};
 
 use super::listeners::listening;
 use super::table::Table;
@@ -9,8 +10,8 @@ use super::table::Table;
 /// the listening sockets of the host or the processes of the tree have changed.
 #[derive(Debug, Default)]
 pub struct Ports {
-    /// Port by the inode of its listening socket.
-    listening: HashMap<u64, u16>,
+    /// Where each listening socket listens, by its inode.
+    listening: HashMap<u64, SocketAddr>,
     changes: u64,
     known: HashMap<u32, Known>,
 }
@@ -37,7 +38,7 @@ impl Ports {
         let known = self.known.entry(tree).or_default();
         if known.changes != self.changes || known.pids != pids {
             let sockets = pids.iter().flat_map(|pid| sockets(*pid));
-            known.ports = sockets.filter_map(|inode| self.listening.get(&inode).copied()).collect();
+            known.ports = sockets.filter_map(|inode| self.listening.get(&inode)).map(SocketAddr::port).collect();
             known.changes = self.changes;
             known.pids = pids.to_vec();
         }
@@ -54,13 +55,28 @@ impl Ports {
 #[must_use]
 pub fn ports_of(pids: &[u32]) -> BTreeSet<u16> {
     let listening = listening();
-    pids.iter().flat_map(|pid| sockets(*pid)).filter_map(|inode| listening.get(&inode).copied()).collect()
+    pids.iter().flat_map(|pid| sockets(*pid)).filter_map(|inode| listening.get(&inode)).map(SocketAddr::port).collect()
+}
+
+/// Where somebody listens on a port, and can be reached from here, but for 127.0.0.1: what listens there alone, or at every address, is
+/// reached there.
+#[must_use]
+pub fn other_addresses_of(port: u16) -> BTreeSet<SocketAddr> {
+    let reachable = |mut at: SocketAddr| {
+        if at.ip() == Ipv6Addr::UNSPECIFIED {
+            at.set_ip(Ipv6Addr::LOCALHOST.into());
+        }
+        // Of these it is not known which interface is meant.
+        let is_local = matches!(at, SocketAddr::V6(at) if at.ip().is_unicast_link_local());
+        (!at.ip().is_unspecified() && !is_local && at.ip() != std::net::Ipv4Addr::LOCALHOST).then_some(at)
+    };
+    listening().into_values().filter(|at| at.port() == port).filter_map(reachable).collect()
 }
 
 /// Who listens on a port: processes that have it open. None of those that may not be looked into.
 #[must_use]
 pub fn listeners_of(port: u16, table: &Table) -> Vec<u32> {
-    let inodes: BTreeSet<u64> = listening().into_iter().filter(|(_, listens)| *listens == port).map(|(inode, _)| inode).collect();
+    let inodes: BTreeSet<u64> = listening().into_iter().filter(|(_, at)| at.port() == port).map(|(inode, _)| inode).collect();
     let holds = |pid: &u32| !inodes.is_empty() && sockets(*pid).iter().any(|inode| inodes.contains(inode));
     table.processes().iter().map(|process| process.pid).filter(holds).collect()
 }
@@ -87,7 +103,7 @@ mod tests {
         let listeners = [TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap()];
         let (mut ports, own) = (Ports::default(), [std::process::id()]);
         ports.refresh();
-        assert!(listeners.iter().all(|one| ports.listening.values().any(|known| *known == port(one))));
+        assert!(listeners.iter().all(|one| ports.listening.values().any(|known| known.port() == port(one))));
         for one in &listeners {
             assert_eq!(ports.of(1, &own, Some(port(one))), Some(port(one)));
             assert!(listeners_of(port(one), &Table::read().unwrap()).contains(&own[0]));
@@ -119,7 +135,8 @@ mod tests {
 
     #[test]
     fn descriptors_are_looked_through_only_after_a_change() {
-        let mut ports = Ports { listening: HashMap::from([(1, 80)]), changes: 1, known: HashMap::new() };
+        let mut ports =
+            Ports { listening: HashMap::from([(1, "127.0.0.1:80".parse().unwrap())]), changes: 1, known: HashMap::new() };
         let known = Known { changes: 1, pids: vec![4_000_000_001], ports: BTreeSet::from([80]) };
         ports.known.insert(1, known);
         assert_eq!(ports.of(1, &[4_000_000_001], None), Some(80), "from memory: there is no such process");

@@ -3,6 +3,7 @@
 mod grpc;
 mod http;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use app::model::{GrpcProbe, HttpProbe, Probe};
@@ -10,12 +11,15 @@ use hyper::Uri;
 use tokio::time::{Instant, timeout};
 
 use crate::outbound::{self, Trust};
+use crate::process;
 
 /// A check that can be made: the probe with everything filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// `HOST:PORT`.
     address: String,
+    /// The port of the app, where no address was told.
+    own: Option<u16>,
     question: Question,
 }
 
@@ -42,17 +46,20 @@ impl Check {
     /// Of an app that listens on this port. None if that has to be known, and is not, and if nothing is asked over the network.
     #[must_use]
     pub fn new(probe: &Probe, port: Option<u16>) -> Option<Self> {
-        let own = || port.map(|port| format!("127.0.0.1:{port}"));
+        let at = |address: &Option<String>, question| {
+            let own = port.filter(|_| address.is_none());
+            let address = address.clone().or_else(|| own.map(|port| format!("127.0.0.1:{port}")))?;
+            Some(Self { address, own, question })
+        };
         match probe {
-            Probe::Tcp(address) => Some(Self { address: address.clone().or_else(own)?, question: Question::Nothing }),
-            Probe::Grpc(GrpcProbe { address, service }) => {
-                Some(Self { address: address.clone().or_else(own)?, question: Question::Grpc(service.clone()) })
-            }
+            Probe::Tcp(address) => at(address, Question::Nothing),
+            Probe::Grpc(GrpcProbe { address, service }) => at(address, Question::Grpc(service.clone())),
             Probe::Http(http) => {
-                let url = if http.url.starts_with('/') { format!("http://{}{}", own()?, http.url) } else { http.url.clone() };
+                let own = if http.url.starts_with('/') { Some(port?) } else { None };
+                let url = own.map_or_else(|| http.url.clone(), |port| format!("http://127.0.0.1:{port}{}", http.url));
                 let uri: Uri = url.parse().ok()?;
                 let address = format!("{}:{}", uri.host()?, outbound::port(&uri));
-                Some(Self { address, question: Question::Http(uri, http.clone()) })
+                Some(Self { address, own, question: Question::Http(uri, http.clone()) })
             }
             Probe::Command(_) | Probe::Log(_) | Probe::Heartbeat(_) => None,
         }
@@ -61,7 +68,7 @@ impl Check {
     /// Of cloudflared, by its metrics server (its `--metrics`; `/ready` and `/quicktunnel`).
     #[must_use]
     pub fn of_tunnel(address: String) -> Self {
-        Self { address, question: Question::Tunnel }
+        Self { address, own: None, question: Question::Tunnel }
     }
 
     /// What is asked, in words.
@@ -98,10 +105,35 @@ impl Check {
     /// Why it failed, in words.
     pub async fn run(&self, limit: Duration) -> Result<Passed, String> {
         let begun = Instant::now();
-        match timeout(limit, self.ask(begun)).await {
+        match timeout(limit, self.ask_anywhere(begun)).await {
             Ok(asked) => asked.map(|detail| Passed { time: begun.elapsed(), detail }),
             Err(_) => Err(format!("no answer within {}", seconds(limit))),
         }
+    }
+
+    /// Not every program listens at 127.0.0.1: `localhost` is ::1 for some, and others have an address of their own.
+    async fn ask_anywhere(&self, begun: Instant) -> Result<Option<String>, String> {
+        let is_refused = |asked: &Result<_, String>| asked.as_ref().is_err_and(|why| why == outbound::REFUSED);
+        let first = self.ask(begun).await;
+        let Some(port) = self.own.filter(|_| is_refused(&first)) else { return first };
+        for address in process::other_addresses_of(port) {
+            let asked = self.at(address).ask(begun).await;
+            if !is_refused(&asked) {
+                return asked;
+            }
+        }
+        first
+    }
+
+    /// The same at another address.
+    fn at(&self, address: SocketAddr) -> Self {
+        let mut other = Self { address: address.to_string(), ..self.clone() };
+        if let Question::Http(_, probe) = &self.question
+            && let Ok(uri) = format!("http://{address}{}", probe.url).parse()
+        {
+            other.question = Question::Http(uri, probe.clone());
+        }
+        other
     }
 
     async fn ask(&self, begun: Instant) -> Result<Option<String>, String> {
@@ -153,11 +185,15 @@ pub(super) fn seconds(time: Duration) -> String {
 mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpSocket};
 
     /// Answers every connection so, after it was asked.
     async fn answers(text: &'static str) -> u16 {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        answers_at(text, "127.0.0.1:0".parse().unwrap()).await
+    }
+
+    async fn answers_at(text: &'static str, address: SocketAddr) -> u16 {
+        let listener = TcpListener::bind(address).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
@@ -235,6 +271,34 @@ mod tests {
         assert_eq!(down, Err("has no connection to Cloudflare".into()));
         let other = told("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await;
         assert_eq!(other, Err("it does not tell how many connections it has".into()));
+    }
+
+    /// As one that listens at `localhost`, which is ::1 for it, or at an address of the network alone.
+    #[tokio::test]
+    async fn who_listens_elsewhere_is_found() {
+        for address in ["127.0.0.2", "::1"].map(|text| text.parse::<std::net::IpAddr>().unwrap()) {
+            // Nobody else gets this number while it is held, and nobody listens there.
+            let held = TcpSocket::new_v4().unwrap();
+            held.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            let port = held.local_addr().unwrap().port();
+            if address.is_ipv6() && std::net::TcpListener::bind((address, 0)).is_err() {
+                eprintln!("\n*** SKIPPED: a check at ::1: this host has no IPv6\n");
+                continue;
+            }
+            let run = async |probe: Probe| Check::new(&probe, Some(port)).unwrap().run(Duration::from_secs(20)).await.map(drop);
+            assert_eq!(run(Probe::Tcp(None)).await, Err("connection refused".into()));
+            answers_at("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nup", (address, port).into()).await;
+            assert_eq!(run(Probe::Tcp(None)).await, Ok(()));
+            assert_eq!(run(Probe::Http(HttpProbe { body: Some("up".into()), ..http("/") })).await, Ok(()));
+            let wrong = run(Probe::Http(HttpProbe { status: vec![(204, 204)], ..http("/") })).await;
+            assert_eq!(wrong, Err("answered 200".into()));
+            let told = format!("127.0.0.1:{port}");
+            assert_eq!(
+                run(Probe::Tcp(Some(told))).await,
+                Err("connection refused".into()),
+                "where it was told, and nowhere else"
+            );
+        }
     }
 
     #[tokio::test]
