@@ -46,7 +46,6 @@ fn run(words: &[&str]) -> Result<ExitCode> {
         ["fuzz"] => fuzz::fuzz("60").map(|()| ExitCode::SUCCESS),
         ["fuzz", seconds] => fuzz::fuzz(seconds).map(|()| ExitCode::SUCCESS),
         ["bench", parts @ ..] => bench::bench(parts),
-        ["bench-app", words @ ..] => bench::run_app(words).map(|()| ExitCode::SUCCESS),
         ["bench-guard", run] => bench::guard(run).map(|()| ExitCode::SUCCESS),
         ["test", parts @ ..] => test::test(parts),
         ["help" | "--help" | "-h"] | [] => {

@@ -1,16 +1,27 @@
 //! How apps say that they live, and the words in which they are handed to the supervisors.
 
 use std::net::UdpSocket;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::sweep::MARK;
+use crate::tools::{cargo, run, target};
 
 /// Longer than any supervisor that still works needs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program of the apps.
+fn program() -> PathBuf {
+    target().join("release/bench-app")
+}
+
+/// Builds it.
+pub(super) fn build() -> Result<()> {
+    run(cargo().args(["build", "--quiet", "--release", "--package", "bench-app"]))
+}
 
 /// Where apps say that they live.
 pub(super) struct Hellos {
@@ -25,13 +36,13 @@ impl Hellos {
         Ok(Self { socket, port })
     }
 
-    /// An app that is this executable; each supervisor runs it as it does by itself.
+    /// An app that is `bench-app`; each supervisor runs it as it does by itself.
     pub(super) fn app(&self, name: &str, words: &[&str], place: &Path) -> Result<Value> {
         let [mode, rest @ ..] = words else { bail!("an app needs something to do") };
         let port = self.port.to_string();
-        let args: Vec<&str> = ["bench-app", mode, name, &port].into_iter().chain(rest.iter().copied()).collect();
+        let args: Vec<&str> = [*mode, name, &port].into_iter().chain(rest.iter().copied()).collect();
         Ok(json!({
-            "name": name, "script": std::env::current_exe()?, "args": args, "interpreter": "none", "cwd": place,
+            "name": name, "script": program(), "args": args, "interpreter": "none", "cwd": place,
             "env": { MARK: std::process::id().to_string() },
         }))
     }

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::app::LINE;
 use super::hellos::{Hellos, logged, restarted_at_once};
 use super::supervisor::{Supervisor, Take};
 use super::table::Row;
 use super::usage::peak_memory;
 
 const LINES: usize = 1_000_000;
+/// Length of each, with its end.
+const LINE: usize = 100;
 const APP: &str = "flood-0";
 /// Files that do not grow for so long are finished, whole or not.
 const QUIET: Duration = Duration::from_secs(10);
@@ -42,7 +43,7 @@ fn flood(supervisor: &Supervisor, place: &Path, rotates: bool, rows: [Row; 5], t
     let folder = place.join("out");
     fs::create_dir_all(&folder)?;
     let hellos = Hellos::open()?;
-    let app = hellos.app(APP, &["flood", &LINES.to_string()], place)?;
+    let app = hellos.app(APP, &["flood", &LINES.to_string(), &LINE.to_string()], place)?;
     let running = supervisor.start(&place.join("home"), &[logged(restarted_at_once(app), &folder, rotates)])?;
     hellos.next()?;
     let begun = Instant::now();

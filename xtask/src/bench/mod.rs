@@ -1,6 +1,5 @@
 //! Measures Quarterdeck against PM2, supervisord, s6 and runit, one after the other, on the same machine with the same apps.
 
-mod app;
 mod config;
 mod crashloop;
 mod deaths;
@@ -34,7 +33,6 @@ use self::table::Table;
 use crate::build::{Kind, build};
 use crate::tools::{say, target};
 
-pub(crate) use self::app::run as run_app;
 pub(crate) use self::sweep::guard;
 
 /// One part of what is measured, by the word that chooses it.
@@ -62,6 +60,7 @@ pub(crate) fn bench(words: &[&str]) -> Result<ExitCode> {
         bail!("`{word}` is not measured; there are: {}", known.join(", "));
     }
     let qd = std::env::var_os("QD_BIN").map_or_else(|| build(Kind::Release), |path| Ok(path.into()))?;
+    hellos::build()?;
     let folder = target().join("bench");
     fs::create_dir_all(&folder)?;
     let mut supervisors = vec![Supervisor::Quarterdeck { qd }];

@@ -25,8 +25,8 @@ const LEFT: Row = Row::new("left of the two processes", "processes", 0);
 /// Deaf to what asks politely; the second forks twice and has a session of its own. Signals that are ignored stay so in a new program.
 const SCRIPT: &str = "#!/bin/sh
 trap '' TERM INT HUP QUIT
-(setsid \"$1\" bench-app beat deaf-1 \"$2\" </dev/null >/dev/null 2>&1 &)
-exec \"$1\" bench-app beat deaf-0 \"$2\"
+(setsid \"$1\" beat deaf-1 \"$2\" </dev/null >/dev/null 2>&1 &)
+exec \"$1\" beat deaf-0 \"$2\"
 ";
 
 pub(super) fn measure(supervisor: &Supervisor, place: &Path, take: Take<'_>) -> Result<()> {
@@ -35,7 +35,7 @@ pub(super) fn measure(supervisor: &Supervisor, place: &Path, take: Take<'_>) -> 
     fs::write(&script, SCRIPT)?;
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755))?;
     let app = hellos.app("deaf-0", &["beat"], place)?;
-    let args = [app["script"].clone(), app["args"][3].clone()];
+    let args = [app["script"].clone(), app["args"][2].clone()];
     let app = with(app, json!({ "script": script, "args": args, "kill_timeout": TIMEOUT.as_millis() as u64 }));
     let running = supervisor.start(&place.join("stubborn"), &[app])?;
     let pids = hellos.all(2)?.0;
