@@ -46,23 +46,18 @@ impl Check {
     /// Of an app that listens on this port. None if that has to be known, and is not, and if nothing is asked over the network.
     #[must_use]
     pub fn new(probe: &Probe, port: Option<u16>) -> Option<Self> {
-        let at = |address: &Option<String>, question| {
-            let own = port.filter(|_| address.is_none());
-            let address = address.clone().or_else(|| own.map(|port| format!("127.0.0.1:{port}")))?;
-            Some(Self { address, own, question })
-        };
-        match probe {
-            Probe::Tcp(address) => at(address, Question::Nothing),
-            Probe::Grpc(GrpcProbe { address, service }) => at(address, Question::Grpc(service.clone())),
+        let own = if probe.asks_own_port() { Some(port?) } else { None };
+        let here = own.map(|port| format!("127.0.0.1:{port}"));
+        let (address, question) = match probe {
+            Probe::Tcp(address) => (address.clone().or(here)?, Question::Nothing),
+            Probe::Grpc(GrpcProbe { address, service }) => (address.clone().or(here)?, Question::Grpc(service.clone())),
             Probe::Http(http) => {
-                let own = if http.url.starts_with('/') { Some(port?) } else { None };
-                let url = own.map_or_else(|| http.url.clone(), |port| format!("http://127.0.0.1:{port}{}", http.url));
-                let uri: Uri = url.parse().ok()?;
-                let address = format!("{}:{}", uri.host()?, outbound::port(&uri));
-                Some(Self { address, own, question: Question::Http(uri, http.clone()) })
+                let uri: Uri = here.map_or_else(|| http.url.clone(), |here| format!("http://{here}{}", http.url)).parse().ok()?;
+                (format!("{}:{}", uri.host()?, outbound::port(&uri)), Question::Http(uri, http.clone()))
             }
-            Probe::Command(_) | Probe::Log(_) | Probe::Heartbeat(_) => None,
-        }
+            Probe::Command(_) | Probe::Log(_) | Probe::Heartbeat(_) => return None,
+        };
+        Some(Self { address, own, question })
     }
 
     /// Of cloudflared, by its metrics server (its `--metrics`; `/ready` and `/quicktunnel`).

@@ -4,13 +4,12 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 /// By how much it has jumped.
 pub(crate) struct Clock {
+    folder: PathBuf,
     file: File,
-    path: PathBuf,
     day: i64,
     boot: i64,
 }
@@ -18,15 +17,19 @@ pub(crate) struct Clock {
 impl Clock {
     /// One that tells the truth so far, kept in this folder.
     pub(crate) fn in_folder(folder: &Path) -> Self {
-        let path = folder.join("clock");
-        let clock = Self { file: File::create(&path).unwrap(), path, day: 0, boot: 0 };
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/common/clock.c");
+        // The compiler that SQLite needs too.
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-O2", "-o"]).arg(folder.join("clock.so")).arg(source);
+        assert!(compiler.status().unwrap().success(), "cc could not make the clock of the tests");
+        let clock = Self { folder: folder.to_owned(), file: File::create(folder.join("clock")).unwrap(), day: 0, boot: 0 };
         clock.tell();
         clock
     }
 
     /// Has a program that is started go by it.
     pub(crate) fn rule(&self, command: &mut Command) {
-        command.env("LD_PRELOAD", &*LIBRARY).env("TEST_CLOCK", &self.path);
+        command.env("LD_PRELOAD", self.folder.join("clock.so")).env("TEST_CLOCK", self.folder.join("clock"));
     }
 
     /// Somebody sets the time of day.
@@ -47,14 +50,3 @@ impl Clock {
         self.file.write_all_at(&words, 0).unwrap();
     }
 }
-
-/// Made by the compiler that SQLite needs too.
-static LIBRARY: LazyLock<PathBuf> = LazyLock::new(|| {
-    let (source, library) = (
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/common/clock.c"),
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("clock-{}.so", std::process::id())),
-    );
-    let made = Command::new("cc").args(["-shared", "-fPIC", "-O2", "-o"]).arg(&library).arg(source).status().unwrap();
-    assert!(made.success(), "cc could not make the clock of the tests");
-    library
-});

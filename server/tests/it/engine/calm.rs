@@ -1,5 +1,6 @@
 //! Apps that are well stay well in the eyes of `qd`, whatever happens to the clock and the host. Once through everything by default;
-//! `QD_CALM_MINUTES=60 cargo test -p server --test it calm` makes a soak of it, with the times that users have.
+//! `QD_CALM_MINUTES=60 cargo test -p server --test it calm` makes a soak of it, in which all goes ten times slower; `QD_BIN` names another binary,
+//! and `QD_CALM_SEED` makes another order.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use crate::common::{Daemon, Place};
 const HOUR: i64 = 3600;
 /// Longer than what is allowed to pass between two signs of life.
 const STOP: Duration = Duration::from_secs(6);
-/// What has been written to the log is known by then.
+/// All are checked again long before that, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Answers, and holds memory that grows and is given back.
