@@ -1,6 +1,6 @@
 //! Everything that a person or a program may ask of a node. It knows nothing of HTTP; who may ask was decided before.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use app::model::{
     Action, App, AppMetrics, AppSpec, Availability, Definition, EnvBlock, Event, EventKind, HealthDocument, LogPage, LogStream,
@@ -12,24 +12,33 @@ use futures_util::stream::BoxStream;
 use thiserror::Error;
 use tokio::sync::broadcast;
 
-/// A value and its JSON, made once however many read it.
+/// A value and its JSON, made once however many read it, and not at all if nobody does.
 #[derive(Clone, Debug)]
 pub struct Told<T> {
     /// The value.
     pub value: T,
-    /// It as JSON.
-    pub json: Bytes,
+    json: OnceLock<Bytes>,
 }
 
 impl<T: serde::Serialize> Told<T> {
-    /// Writes the value as JSON.
+    /// Takes a value that is to be told.
     #[must_use]
     pub fn new(value: T) -> Self {
-        let json = serde_json::to_vec(&value).unwrap_or_else(|error| {
-            tracing::error!(%error, "failed to write a message as JSON");
-            b"null".to_vec()
-        });
-        Self { value, json: json.into() }
+        Self { value, json: OnceLock::new() }
+    }
+
+    /// It as JSON.
+    #[must_use]
+    pub fn json(&self) -> Bytes {
+        let write = || match serde_json::to_vec(&self.value) {
+            // It may be kept for long, and without the room that it needed to grow.
+            Ok(json) => json.into_boxed_slice().into(),
+            Err(error) => {
+                tracing::error!(%error, "failed to write a message as JSON");
+                Bytes::from_static(b"null")
+            }
+        };
+        self.json.get_or_init(write).clone()
     }
 }
 
@@ -292,4 +301,26 @@ pub trait Control: Send + Sync + 'static {
     /// # Errors
     /// It could not be made.
     async fn backup(&self) -> Result<Bytes, Refusal>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    struct Counted(AtomicU32);
+
+    impl serde::Serialize for Counted {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_u32(self.0.fetch_add(1, Ordering::Relaxed))
+        }
+    }
+
+    #[test]
+    fn what_is_told_is_written_once_and_only_if_somebody_reads_it() {
+        let told = Told::new(Counted(AtomicU32::new(0)));
+        assert_eq!(told.value.0.load(Ordering::Relaxed), 0);
+        assert_eq!((told.json(), told.json()), (Bytes::from_static(b"0"), Bytes::from_static(b"0")));
+        assert_eq!(told.value.0.load(Ordering::Relaxed), 1);
+    }
 }

@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use app::model::{AppRecord, Node};
@@ -61,8 +62,14 @@ pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
     start_log();
     let place = Place::open(&options.home)?;
     let (settings, warnings) = Settings::load(&options.home)?;
+    let notices = Notices::default();
+    let opening = open_state(&options.home, notices.notify())?;
     let file = options.config.clone();
-    let specs = file.as_deref().map(|file| load(file, &settings)).transpose()?;
+    let specs = file.as_deref().map(|file| load(file, &settings)).transpose();
+    // Whatever else is wrong, it is not left in the midst of being opened, or mended.
+    let state = opening.join();
+    let specs = specs?;
+    let opened = state.unwrap_or_else(|_| Err(Failure::Failed("state.db cannot be opened; see above".into())))?;
     for warning in warnings.iter().chain(specs.iter().flat_map(|loaded| &loaded.warnings)) {
         let _ = writeln!(io::stderr(), "warning: {warning}");
     }
@@ -75,9 +82,24 @@ pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
     // Not in `block_on`: what has a runtime of its own, and fails, drops it there, which tokio forbids.
     let running = {
         let _inside = runtime.enter();
-        Running::start(&place, &settings, end, &options.home)?
+        Running::start(&place, &settings, end, &options.home, opened, &notices)?
     };
     runtime.block_on(running.run(&place, sockets, specs.unwrap_or_default(), file, settings, ended))
+}
+
+/// What must not be lost, and the apps in it.
+type Opened = (State, Vec<AppRecord>);
+
+/// Opens `state.db`, and reads which apps there are, on a thread of its own: it waits for the disk.
+fn open_state(home: &Path, notify: Notify) -> Result<JoinHandle<Result<Opened, Failure>>, Failure> {
+    let home = home.to_owned();
+    let open = move || {
+        let state = State::open(&home, &notify).map_err(|error| failed("state.db cannot be opened", &error))?;
+        let records = state.apps().map_err(|error| failed("the apps in state.db cannot be read", &error))?;
+        Ok((state, records))
+    };
+    let thread = std::thread::Builder::new().name("qd-state".into()).spawn(open);
+    thread.map_err(|error| failed("the thread that opens state.db cannot be started; are too many processes running?", &error))
 }
 
 fn failed(what: &str, why: &dyn std::fmt::Display) -> Failure {
@@ -117,18 +139,14 @@ struct Running {
 }
 
 impl Running {
-    fn start(place: &Place, settings: &Settings, end: mpsc::UnboundedSender<End>, home: &Path) -> Result<Self, Failure> {
-        let notices = Notices::default();
-        let state = State::open(home, &notices.notify()).map_err(|error| failed("state.db cannot be opened", &error))?;
-        let records = state.apps().map_err(|error| failed("the apps in state.db cannot be read", &error))?;
-        let logs = {
-            let notify = notices.notify();
-            let limits = logs::Limits { total_bytes: settings.logs.total_max_bytes, free_bytes: settings.logs.min_free_bytes };
-            Logs::start(home, limits, move |notice| notify(notice))
-                .map_err(|error| failed("the logs cannot be opened", &error))?
-        };
-        let (journal, told) =
-            Journal::open(&place.run).map_err(|error| failed("the journal of events cannot be opened", &error))?;
+    fn start(
+        place: &Place,
+        settings: &Settings,
+        end: mpsc::UnboundedSender<End>,
+        home: &Path,
+        (state, records): Opened,
+        notices: &Notices,
+    ) -> Result<Self, Failure> {
         let kept = history::Settings {
             sample_every: settings.sample_every,
             samples_kept: settings.history.raw,
@@ -138,7 +156,16 @@ impl Running {
             max_bytes: settings.history.max_bytes,
             ..history::Settings::default()
         };
+        // A thread of its own opens it, meanwhile.
         let history = History::open(home, kept, notices.notify());
+        let logs = {
+            let notify = notices.notify();
+            let limits = logs::Limits { total_bytes: settings.logs.total_max_bytes, free_bytes: settings.logs.min_free_bytes };
+            Logs::start(home, limits, move |notice| notify(notice))
+                .map_err(|error| failed("the logs cannot be opened", &error))?
+        };
+        let (journal, told) =
+            Journal::open(&place.run).map_err(|error| failed("the journal of events cannot be opened", &error))?;
         // Neither is synced to the disk: after a power cut one may know more than the other, and no number may come twice.
         let recorded = history.last_event_id().ok().flatten().unwrap_or(0);
         let last_id = told.last().map_or(0, |event| event.id).max(recorded);
@@ -158,13 +185,14 @@ impl Running {
             sample_every_ms: u64::try_from(settings.sample_every.as_millis()).unwrap_or(2000),
         };
         let board = Arc::new(Board::new(node, journal, told, last_id, no_document(&hostname), sink));
-        let (inside, caught) = Inside::start(&place.run, &place.id()?)
+        let (inside, caught) = Inside::start(&place.run, &place.id)
             .map_err(|error| failed("the thread that hears Node apps cannot be started", &error))?;
         let engine = Engine::start(Options {
             inside: inside.clone(),
             run: place.run.clone(),
-            home_id: place.id()?,
-            secret: place.random::<16>("secret")?,
+            home_id: place.id.clone(),
+            is_new_home: place.is_new,
+            secret: place.secret()?,
             board: board.clone(),
             logs: logs.clone(),
             store: Arc::new(Kept(state.clone())),
@@ -196,10 +224,8 @@ impl Running {
         let prober = Prober::new(board.clone(), engine.clone(), logs.clone(), healer.clone());
         prober.start().map_err(|error| failed("the thread that checks health cannot be started", &error))?;
         let profiles = Profiles::of(home);
-        Ok(Self {
-            node: Arc::new(LocalNode { board, engine, logs, state, history, inside, profiles, pulse, healer, end }),
-            records,
-        })
+        let node = LocalNode { board, engine, logs, state, history, inside, profiles, pulse, healer, end };
+        Ok(Self { node: Arc::new(node), records })
     }
 
     async fn run(
@@ -219,12 +245,8 @@ impl Running {
         // Apps are on this host, wherever else it is listened.
         let near = if address.ip().is_unspecified() { "127.0.0.1".into() } else { address.ip().to_string() };
         self.node.engine.answers_at(format!("http://{near}:{}", address.port()));
-        let streams = settings.stream.max_clients as usize;
-        let context = api::Context::new(self.node.clone(), auth.clone(), streams, stopping.clone());
-        let router = web::router(context);
         // Copies outlive those that serve, so that whoever comes in between waits instead of being refused.
         let copies = sockets.copy().map_err(|error| failed("the listening sockets cannot be copied", &error))?;
-        let listeners = web::Listeners { tcp: vec![sockets.tcp], unix: Some(sockets.unix) };
         let mut signals = Signals::listen().map_err(|error| failed("signals cannot be listened for", &error))?;
         let engine = self.node.engine.clone();
         let records = self.records;
@@ -234,14 +256,19 @@ impl Running {
                 engine.node_event(&error.to_string());
             }
         });
+        let listeners = web::Listeners { tcp: vec![sockets.tcp], unix: Some(sockets.unix) };
         // Whoever asks first is to find what was there before; an app that is slow to come keeps nobody out.
         let _ = tokio::time::timeout(FIRST_APPS, &mut beginning).await;
+        // Not before: to put the pages and the description of the API together takes a while, in which apps can start.
+        let streams = settings.stream.max_clients as usize;
+        let context = api::Context::new(self.node.clone(), auth.clone(), streams, stopping.clone());
+        let router = web::router(context);
         let serving = web::serve(listeners, router, stopping);
         let serving = tokio::spawn(serving.map_err(|error| failed("nobody can be listened to", &error))?);
         let url = format!("http://{address}");
         let _ = std::fs::write(place.run.join("address"), &url);
         greet(&self.node.state, &url, &auth).await;
-        tokio::spawn(stay_slim());
+        tokio::spawn(stay_slim(self.node.state.clone()));
         tokio::spawn(look_after_state(self.node.state.clone(), self.node.engine.clone()));
         let manager = process::Manager::of_environment();
         tell(&manager, "READY=1");
@@ -325,11 +352,19 @@ fn hand_over(program: &Path, sockets: &Sockets) {
 }
 
 /// Gives back what the start needed, and later what the dashboard did.
-async fn stay_slim() {
+async fn stay_slim(state: State) {
     let mut pauses = tokio::time::interval_at(tokio::time::Instant::now() + STARTED, SLIM_EVERY);
     loop {
         pauses.tick().await;
-        process::slim();
+        let state = state.clone();
+        let slimmed = tokio::task::spawn_blocking(move || {
+            let done = state.slim();
+            process::slim();
+            done
+        });
+        if let Ok(Err(error)) = slimmed.await {
+            tracing::warn!(%error, "state.db did not give back its memory");
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an app is to be: the validated form of an entry of an ecosystem file.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -150,7 +151,9 @@ pub struct AppSpec {
     /// Environment that was configured: `env`, with the chosen `env_<name>` over it.
     pub env: EnvBlock,
     /// Environment of the caller, of which the app gets what `env` does not set. Already filtered by `filter_env`.
-    pub inherited_env: EnvBlock,
+    /// Apps that were handed in together mostly have the same one.
+    #[cfg_attr(feature = "ssr", schema(value_type = EnvBlock))]
+    pub inherited_env: Arc<EnvBlock>,
     /// Fork or cluster.
     pub exec_mode: ExecMode,
     /// How many instances, at least 1, after `max` and negative numbers were resolved.
@@ -255,7 +258,7 @@ impl Default for AppSpec {
             interpreter_args: Vec::new(),
             cwd: "/".into(),
             env: EnvBlock::new(),
-            inherited_env: EnvBlock::new(),
+            inherited_env: Arc::default(),
             exec_mode: ExecMode::Fork,
             instances: 1,
             instance_var: "NODE_APP_INSTANCE".into(),

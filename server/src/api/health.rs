@@ -18,7 +18,7 @@ use super::error::ApiError;
 )]
 pub(super) async fn system(State(context): State<Context>) -> impl IntoResponse {
     // It was written once, when it was measured.
-    ([(header::CONTENT_TYPE, "application/json")], context.control.health().json.clone())
+    ([(header::CONTENT_TYPE, "application/json")], context.control.health().json())
 }
 
 /// Everything that the overview of the dashboard shows.

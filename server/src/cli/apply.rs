@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::Path;
+use std::sync::Arc;
 
 use app::model::{Action, App, AppSpec, EnvBlock};
 use clap::Args;
@@ -167,8 +168,8 @@ pub(super) async fn update_environment(context: &Context, apps: &[App], action: 
 }
 
 /// The environment of this shell, without what the app's `filter_env` keeps back.
-fn refreshed(spec: &AppSpec) -> EnvBlock {
-    config::inherited(spec.other.get("filter_env"), &environment())
+fn refreshed(spec: &AppSpec) -> Arc<EnvBlock> {
+    config::inherited(spec.other.get("filter_env"), &Arc::new(environment()))
 }
 
 /// The environment of this shell, as far as it is text.

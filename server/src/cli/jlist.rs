@@ -150,7 +150,7 @@ fn unused() -> Value {
 }
 
 fn environment(Definition { spec, .. }: &Definition, instance: &Instance) -> EnvBlock {
-    let mut env = spec.inherited_env.clone();
+    let mut env = EnvBlock::clone(&spec.inherited_env);
     env.extend(spec.env.clone());
     env.insert(spec.instance_var.clone(), instance.index.to_string());
     env
@@ -192,7 +192,7 @@ mod tests {
         app.instances[0].index = 1;
         let spec = AppSpec {
             env: [("PORT".to_owned(), "3000".to_owned()), ("name".to_owned(), "not the name".to_owned())].into(),
-            inherited_env: [("USER".to_owned(), "ann".to_owned()), ("PORT".to_owned(), "1".to_owned())].into(),
+            inherited_env: EnvBlock::from([("USER".to_owned(), "ann".to_owned()), ("PORT".to_owned(), "1".to_owned())]).into(),
             interpreter_args: vec!["--max-old-space-size=64".into()],
             other: [("source_map_support".to_owned(), true.into())].into(),
             ..AppSpec::default()

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use app::model::{AppSpec, EnvBlock, ExecMode, LogFile, LogPolicy, Rotation, WaitReady, Watch};
@@ -27,7 +28,7 @@ pub(super) struct Surroundings<'a> {
     /// The folder against which a relative `cwd` is resolved: an absolute path.
     pub(super) folder: &'a Path,
     /// The environment of the caller.
-    pub(super) environment: &'a EnvBlock,
+    pub(super) environment: &'a Arc<EnvBlock>,
     /// `--env`.
     pub(super) env_name: Option<&'a str>,
     /// `deploy.<env_name>.env`, which counts least.
@@ -308,9 +309,11 @@ fn rotation(entry: &mut Entry, default: Rotation) -> Rotation {
 
 /// What an app gets of the environment of its caller, by the value of its `filter_env`.
 #[must_use]
-pub fn inherited(filter: Option<&Value>, environment: &EnvBlock) -> EnvBlock {
-    let filter = filter.and_then(|filter| Filter::read(filter).ok()).unwrap_or_default();
-    filter.apply(environment)
+pub fn inherited(filter: Option<&Value>, environment: &Arc<EnvBlock>) -> Arc<EnvBlock> {
+    match filter.and_then(|filter| Filter::read(filter).ok()) {
+        Some(filter) => filter.apply(environment).into(),
+        None => environment.clone(),
+    }
 }
 
 /// The name of a variable.

@@ -1,6 +1,7 @@
 //! An app from the command line: a script and flags, as `pm2 start`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use app::model::AppSpec;
 use serde_json::{Map, Value, json};
@@ -195,7 +196,7 @@ pub fn script(
     let surroundings = Surroundings {
         file: FILE,
         folder: cwd,
-        environment: &options.environment,
+        environment: &Arc::new(options.environment.clone()),
         env_name: None,
         deploy_env: None,
         rotation: options.rotation,

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
+    sync::Arc,
 };
 
 use app::model::{AppSpec, Dependency, EnvBlock, LogPolicy, Rotation};
@@ -104,10 +105,11 @@ fn read_document(file: &str, folder: &Path, document: Value, options: &LoadOptio
         findings.warnings.push(problem(file, "there is no app in it".into()));
     }
     let env_name = options.env_name.as_deref();
+    let environment = Arc::new(options.environment.clone());
     let surroundings = Surroundings {
         file,
         folder,
-        environment: &options.environment,
+        environment: &environment,
         env_name,
         deploy_env: env_name.and_then(|name| deploy.get(name)?.get("env")).filter(|env| env.is_object()),
         rotation: options.rotation,

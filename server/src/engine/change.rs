@@ -36,7 +36,8 @@ impl Engine {
         let shared = self.0.shared.clone();
         let survivors = tokio::task::spawn_blocking(move || Survivors::find(&shared)).await.unwrap_or_default();
         let (mut coming, mut begun) = (Vec::new(), Vec::new());
-        for record in records {
+        for mut record in records {
+            self.0.shared.environments.share(&mut record.spec);
             let (wanted, name) = (record.wanted, record.name.clone());
             let slots = self.insert(record, |pm_id, index| survivors.beginning(pm_id, &name, index));
             for (slot, fresh) in slots {
@@ -71,6 +72,7 @@ impl Engine {
         }
         let (mut added, mut starts) = (Vec::new(), Vec::new());
         for mut record in records {
+            self.0.shared.environments.share(&mut record.spec);
             let (name, wanted) = (record.name.clone(), record.wanted);
             if self.slots(&name).is_empty() {
                 for (one, pm_id) in record.instances.iter_mut().zip(self.free_pm_ids()) {
@@ -106,7 +108,8 @@ impl Engine {
         self.stays_open()?;
         let changing = self.0.changing.lock().await;
         let mut changes = Changes::default();
-        for spec in specs {
+        for mut spec in specs {
+            self.0.shared.environments.share(&mut spec);
             let known = self.apps().iter().find(|entry| entry.name == spec.name).map(|entry| entry.cell.clone());
             match known {
                 None => self.add(spec, by, &mut changes),

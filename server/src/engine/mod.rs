@@ -6,6 +6,7 @@ mod beside;
 mod board;
 mod change;
 mod dependencies;
+mod environments;
 mod heartbeat;
 mod identity;
 mod instance;

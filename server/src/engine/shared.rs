@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use app::model::AppSpec;
 
 use super::board::Board;
+use super::environments::Environments;
 use super::heartbeat::Heartbeats;
 use super::identity::{Identities, Identity, Locks};
 use super::primary::Primary;
@@ -35,11 +36,14 @@ pub(super) struct Shared {
     /// Where trees are born, or why there are no cgroups.
     pub(super) cgroups: Result<Cgroups, String>,
     home_id: String,
+    /// Can nothing be left of an earlier life?
+    pub(super) is_new_home: bool,
     identities: Identities,
     written: Mutex<HashMap<u32, Identity>>,
     markers: Mutex<MarkerCache>,
     peaks: Mutex<HashMap<u32, u64>>,
     starts: Mutex<Starts>,
+    pub(super) environments: Environments,
     closing: AtomicBool,
 }
 
@@ -74,11 +78,13 @@ impl Shared {
             heartbeats: Heartbeats::new(secret),
             boot_id: process::boot_id().unwrap_or_default(),
             home_id,
+            is_new_home: false,
             identities,
             written: Mutex::default(),
             markers: Mutex::default(),
             peaks: Mutex::default(),
             starts: Mutex::default(),
+            environments: Environments::default(),
             closing: AtomicBool::new(false),
         })
     }
@@ -89,6 +95,10 @@ impl Shared {
         let earlier = known.iter().filter_map(|(_, one)| Some(one.cgroup.as_ref()?.parent()?.to_owned()));
         self.cgroups = Cgroups::find(hierarchy, &self.home_id).map(|cgroups| cgroups.and_earlier(earlier));
         self
+    }
+
+    pub(super) fn of_new_home(self, is_new_home: bool) -> Self {
+        Self { is_new_home, ..self }
     }
 
     pub(super) fn with_inside(mut self, inside: Inside) -> Self {

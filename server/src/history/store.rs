@@ -5,10 +5,10 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, SyncSender, channel, sync_channel};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use app::model::{AppMetrics, Availability, Event, Figure, HostTrend, Time, Trend};
 use bytes::Bytes;
@@ -25,7 +25,7 @@ use crate::control::{EventQuery, Span};
 
 const FILE: &str = "history.db";
 /// How many messages wait for the writer before more are lost.
-const WAITING: usize = 4096;
+const WAITING: u32 = 4096;
 /// How long a caller waits for the writer to write what it has.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -38,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct History {
     shared: Arc<Shared>,
-    writer: SyncSender<Message>,
+    writer: Sender<Message>,
 }
 
 impl std::fmt::Debug for History {
@@ -53,7 +53,7 @@ impl History {
     #[must_use]
     pub fn open(home: &Path, settings: Settings, notify: Notify) -> Self {
         let path = home.join(FILE);
-        let (writer, inbox) = sync_channel(WAITING);
+        let (writer, inbox) = channel();
         let shared = Arc::new(Shared {
             readers: Readers::new(&path),
             path,
@@ -61,6 +61,7 @@ impl History {
             notify,
             recent: Mutex::new(Recent::default()),
             lost: AtomicU64::new(0),
+            is_to_check: AtomicBool::new(false),
             waiting: AtomicU32::new(0),
             size: AtomicU64::new(0),
         });
@@ -92,8 +93,8 @@ impl History {
 
     fn send(&self, message: Message) {
         // Before it is sent: it may be taken out at once.
-        self.shared.waiting.fetch_add(1, Ordering::Relaxed);
-        if self.writer.try_send(message).is_err() {
+        let before = self.shared.waiting.fetch_add(1, Ordering::Relaxed);
+        if before >= WAITING || self.writer.send(message).is_err() {
             self.shared.waiting.fetch_sub(1, Ordering::Relaxed);
             self.shared.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -234,17 +235,10 @@ impl History {
 
     fn wait_for(&self, message: impl FnOnce(SyncSender<()>) -> Message) {
         let (done, is_done) = sync_channel(1);
-        // A disk that takes longer than this would take for ever.
-        let deadline = Instant::now() + PATIENCE;
-        let mut message = message(done);
-        while let Err(TrySendError::Full(again)) = self.writer.try_send(message) {
-            if Instant::now() >= deadline {
-                return;
-            }
-            message = again;
-            thread::sleep(Duration::from_millis(20));
+        if self.writer.send(message(done)).is_ok() {
+            // A disk that takes longer than this would take for ever.
+            let _ = is_done.recv_timeout(PATIENCE);
         }
-        let _ = is_done.recv_timeout(deadline.saturating_duration_since(Instant::now()));
     }
 
     fn read<T>(&self, query: impl FnOnce(&rusqlite::Connection) -> Result<T, Error>) -> Result<T, Error> {
@@ -254,7 +248,9 @@ impl History {
             && !matches!(error, Error::Away(_))
         {
             // Where it is full, the writer will meet the damage by itself.
-            let _ = self.writer.try_send(Message::Check);
+            if !self.shared.is_to_check.swap(true, Ordering::Relaxed) {
+                let _ = self.writer.send(Message::Check);
+            }
         }
         answer
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
@@ -58,6 +58,8 @@ pub(super) struct Shared {
     pub(super) waiting: AtomicU32,
     /// Records that were lost since it was last told.
     pub(super) lost: AtomicU64,
+    /// The writer was asked to look for damage, and has not begun to.
+    pub(super) is_to_check: AtomicBool,
     /// Size of the files in bytes.
     pub(super) size: AtomicU64,
 }
@@ -139,7 +141,10 @@ impl Writer {
                 self.documents.push((time, json));
                 self.flush_at = self.flush_at.min(Instant::now() + EVENTS_WAIT);
             }
-            Message::Check => self.check(),
+            Message::Check => {
+                self.shared.is_to_check.store(false, Ordering::Relaxed);
+                self.check();
+            }
             Message::Flush(done) | Message::Close(done) => {
                 self.flush();
                 let _ = done.send(());

@@ -10,14 +10,15 @@ use app::model::Rotation;
 
 use super::archive;
 use super::budget::Budget;
-use super::names::Place;
+use super::names::{Listing, Place};
 use super::target::NameLock;
 
 /// How often it looks at the free space, which others take too.
 const CHECK: Duration = Duration::from_secs(30);
 
-/// How long jobs are gathered: each look at what all logs take together reads their folder.
-const GATHER: Duration = Duration::from_millis(100);
+/// How long jobs are gathered: each look at what all logs take together reads their folder, and nobody is to wait for that while
+/// a hundred apps are started.
+const GATHER: Duration = Duration::from_secs(1);
 
 /// A file whose older parts are to be looked at.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,8 +46,13 @@ pub(super) fn run(jobs: &mpsc::Receiver<Job>, names: &Arc<NameLock>, mut budget:
             todo.retain(|known| known.place != job.place);
             todo.push(job);
         }
+        let mut listing = Listing::default();
         for job in todo {
             budget.know(&job.place);
+            // Most have no older parts, as when a hundred apps are started for the first time.
+            if matches!(job.place.is_alone(&mut listing), Ok(true)) {
+                continue;
+            }
             if let Err(error) = tidy(&job, names) {
                 tracing::warn!(file = %job.place.name(), %error, "failed to tidy older log files");
             }

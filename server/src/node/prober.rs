@@ -125,7 +125,8 @@ impl Prober {
             let host = Host { engine: &self.engine, logs: &self.logs, spec: &spec, started_at: next.now.started_at };
             next.asked = Instant::now();
             let begun = Moment::now();
-            let result = ask.run(&host, Duration::from_millis(policy.timeout_ms)).await;
+            // Apart from what a task is between two checks, which is small.
+            let result = Box::pin(ask.run(&host, Duration::from_millis(policy.timeout_ms))).await;
             if result.is_ok() {
                 next.now.waiting.iter().for_each(|(pm_id, pid)| self.engine.passed_check(&name, *pm_id, *pid));
             }

@@ -59,7 +59,7 @@ impl Ticker {
                 let told = self.board.set_health(self.judge(&sample.host));
                 self.record(&told.value, &sample.host);
                 if status != Some(told.value.status) || stored.is_none_or(|at| at.elapsed() >= STORE_EVERY) {
-                    self.history.record_document(told.value.timestamp, told.json.clone());
+                    self.history.record_document(told.value.timestamp, told.json());
                     (stored, status) = (Some(begun), Some(told.value.status));
                 }
                 let pause = self.every.saturating_sub(begun.elapsed());

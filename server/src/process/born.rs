@@ -18,21 +18,37 @@ use super::user::Identity;
 const LISTEN_PID: &[u8] = b"LISTEN_PID=";
 /// Of the largest number of a process.
 const DIGITS: usize = 10;
-/// Room for the calls that the new process makes before it is the program.
-const STACK: usize = 256 << 10;
+/// Room for the calls that the new process makes before it is the program. They need less than a page.
+const STACK: usize = 64 << 10;
 /// Descriptors of ours are put out of the way of those that the program is to have, which begin at 0.
 const OUT_OF_THE_WAY: c_int = 64;
 
-/// Text as the kernel takes it. Made before the clone, because nothing may be allocated after it.
+/// Texts as the kernel takes them, each with a NUL byte at its end. Made before the clone, because nothing may be allocated
+/// after it; in one piece, because most starts have a hundred of them.
 pub(super) struct Strings {
-    _strings: Vec<CString>,
+    _bytes: Vec<u8>,
     list: Vec<*const c_char>,
 }
 
 impl Strings {
-    pub(super) fn new(strings: Vec<CString>) -> Self {
-        let list = strings.iter().map(|one| one.as_ptr()).chain([std::ptr::null()]).collect();
-        Self { _strings: strings, list }
+    /// Each text is given in parts. None if one of them holds a NUL byte.
+    pub(super) fn new<'t, const PARTS: usize>(texts: impl Iterator<Item = [&'t [u8]; PARTS]> + Clone) -> Option<Self> {
+        let length = texts.clone().map(|parts| parts.iter().map(|part| part.len()).sum::<usize>() + 1).sum();
+        let mut bytes = Vec::with_capacity(length);
+        let mut starts = Vec::new();
+        for parts in texts {
+            starts.push(bytes.len());
+            for part in parts {
+                if memchr::memchr(0, part).is_some() {
+                    return None;
+                }
+                bytes.extend_from_slice(part);
+            }
+            bytes.push(0);
+        }
+        // From here on they stay where they are.
+        let list = starts.into_iter().filter_map(|start| bytes.get(start..)).map(|text| text.as_ptr().cast());
+        Some(Self { list: list.chain([std::ptr::null()]).collect(), _bytes: bytes })
     }
 }
 
@@ -105,10 +121,19 @@ struct Shared<'a> {
     outside: c_int,
 }
 
+/// What a new process has for its stack, one after the other: to make one anew each time takes longer than to use it.
+#[derive(Debug)]
+pub(super) struct Stack(Vec<u8>);
+
+impl Default for Stack {
+    fn default() -> Self {
+        Self(vec![0; STACK])
+    }
+}
+
 impl Plan<'_> {
     /// Makes the process. Gives it once it is the program.
-    pub(super) fn carry_out(&self) -> Result<Born, Failure> {
-        let mut stack = vec![0_u8; STACK];
+    pub(super) fn carry_out(&self, stack: &mut Stack) -> Result<Born, Failure> {
         let moved = vec![-1; self.files.len()];
         let mut env = self.env.list.clone();
         if self.listens {
@@ -131,12 +156,12 @@ impl Plan<'_> {
         // become the program (CLONE_VFORK). All signals are blocked, so none of our handlers runs in it.
         let made = unsafe {
             let argument = (&raw mut shared).cast();
-            let inside = self.cgroup.map(|cgroup| clone_into(cgroup, &mut stack, begin, argument));
+            let inside = self.cgroup.map(|cgroup| clone_into(cgroup, &mut stack.0, begin, argument));
             match inside {
                 Some(Ok(made)) => Ok(made),
                 Some(Err(_)) | None => {
                     shared.inside = false;
-                    clone(&mut stack, begin, (&raw mut shared).cast())
+                    clone(&mut stack.0, begin, (&raw mut shared).cast())
                 }
             }
         };

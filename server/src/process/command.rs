@@ -1,11 +1,10 @@
 //! From a definition to what is executed: which program, with which arguments and environment.
 
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use app::model::{AppSpec, ExecMode, Interpreter};
+use app::model::{AppSpec, EnvBlock, ExecMode, Interpreter};
 
 use super::manager::MANAGER_VARIABLES;
 use super::spawn::SpawnError;
@@ -112,8 +111,8 @@ fn is_program(path: &Path) -> bool {
 
 /// The environment of an instance: the caller's, the configured one over it, and what PM2 tells its apps.
 #[must_use]
-pub fn environment(spec: &AppSpec, pm_id: u32, index: u32, marker: &str) -> BTreeMap<String, String> {
-    let mut env = spec.inherited_env.clone();
+pub fn environment(spec: &AppSpec, pm_id: u32, index: u32, marker: &str) -> EnvBlock {
+    let mut env = EnvBlock::clone(&spec.inherited_env);
     // The caller may be run by a service manager, as we may be.
     env.retain(|name, _| !MANAGER_VARIABLES.contains(&name.as_str()));
     env.extend(spec.env.iter().map(|(name, value)| (name.clone(), value.clone())));
@@ -187,7 +186,7 @@ mod tests {
     fn pm2s_variables_and_increments() {
         let mut spec = spec(Path::new("/srv"), "app.js");
         spec.env.insert("PORT".into(), "3000".into());
-        spec.inherited_env.insert("PORT".into(), "1".into());
+        spec.inherited_env = EnvBlock::from([("PORT".into(), "1".into())]).into();
         spec.increment_var = Some("PORT".into());
         let env = environment(&spec, 7, 2, "home.7.1");
         let told = ["PORT", "NODE_APP_INSTANCE", "pm_id", "name", MARKER].map(|name| env[name].as_str());

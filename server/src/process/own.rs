@@ -22,7 +22,7 @@ pub fn settle_in() {
     // SAFETY: plain numbers; called before other threads exist.
     unsafe {
         // Each arena keeps what was freed in it: with one for every thread a long-running server grows (mallopt(3)).
-        libc::mallopt(libc::M_ARENA_MAX, 2);
+        libc::mallopt(libc::M_ARENA_MAX, 1);
     }
 }
 

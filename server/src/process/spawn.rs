@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use app::model::ListenAddress;
 use thiserror::Error;
 
-use super::born::{Born, Failure, Plan, Stage, Strings};
+use super::born::{Born, Failure, Plan, Stack, Stage, Strings};
 use super::cgroup::Cgroup;
 use super::command::Program;
 use super::conditions::Conditions;
@@ -100,7 +100,7 @@ pub struct Child {
 ///
 /// # Errors
 /// Nothing runs then.
-pub(super) fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnError> {
+pub(super) fn spawn(mut launch: Launch, reaper: &Reaper, stack: &mut Stack) -> Result<Child, SpawnError> {
     if let Some(identity) = &launch.conditions.identity {
         for (name, value) in [("HOME", &identity.home), ("USER", &identity.name), ("LOGNAME", &identity.name)] {
             if let Some(value) = value {
@@ -109,13 +109,15 @@ pub(super) fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnE
         }
     }
     let path = text(launch.program.path.as_os_str().as_bytes())?;
-    let args = launch.program.args.iter().map(|arg| text(arg.as_bytes()));
-    let env = launch.env.iter().map(|(name, value)| text(format!("{name}={value}").as_bytes()));
+    let args = [path.as_bytes()].into_iter().chain(launch.program.args.iter().map(String::as_bytes));
+    let args = Strings::new(args.map(|arg| [arg])).ok_or_else(nul)?;
+    let env = launch.env.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()]);
+    let env = Strings::new(env).ok_or_else(nul)?;
     let nothing = std::fs::File::open("/dev/null").map_err(|error| SpawnError::Other(format!("/dev/null: {error}")))?.into();
     let cgroup = launch.cgroup.as_ref().map(Cgroup::open).transpose();
     let plan = Plan {
-        args: Strings::new([Ok(path.clone())].into_iter().chain(args).collect::<Result<_, _>>()?),
-        env: Strings::new(env.collect::<Result<_, _>>()?),
+        args,
+        env,
         path,
         cwd: text(launch.cwd.as_os_str().as_bytes())?,
         files: [&nothing, &launch.stdout, &launch.stderr].into_iter().chain(&launch.more).collect(),
@@ -127,7 +129,7 @@ pub(super) fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnE
         nice: launch.conditions.nice,
         no_new_privs: launch.conditions.no_new_privs,
     };
-    let started = reaper.keep(|| plan.carry_out(), |born| born.pid);
+    let started = reaper.keep(|| plan.carry_out(stack), |born| born.pid);
     let Born { pid, handle, outside } =
         started.map_err(|failure| explain(&failure, launch.program.path, &launch.cwd, &launch.conditions))?;
     launch.conditions.give_to_session(pid);
@@ -140,7 +142,11 @@ pub(super) fn spawn(mut launch: Launch, reaper: &Reaper) -> Result<Child, SpawnE
 }
 
 fn text(bytes: &[u8]) -> Result<CString, SpawnError> {
-    CString::new(bytes).map_err(|_| SpawnError::Other("an argument or a variable holds a NUL byte; mend it in the config".into()))
+    CString::new(bytes).map_err(|_| nul())
+}
+
+fn nul() -> SpawnError {
+    SpawnError::Other("an argument or a variable holds a NUL byte; mend it in the config".into())
 }
 
 fn explain(Failure { stage, error }: &Failure, path: PathBuf, cwd: &Path, conditions: &Conditions) -> SpawnError {
@@ -207,7 +213,7 @@ mod tests {
     fn exit_codes_and_signals_are_told_apart() {
         let reaper = Reaper::default();
         for (line, exit) in [("exit 7", RawExit::Code(7)), ("kill -9 $$", RawExit::Signal(9))] {
-            let child = spawn(launch("/bin/sh", &["-c", line]), &reaper).unwrap();
+            let child = spawn(launch("/bin/sh", &["-c", line]), &reaper, &mut Stack::default()).unwrap();
             assert_eq!(wait(&child), exit, "{line}");
             reaper.forget(child.pidfd.pid());
         }
@@ -220,7 +226,7 @@ mod tests {
         let reaper = Reaper::default();
         let mut outside = launch("/bin/sh", &["-c", "exit 7"]);
         outside.cgroup = Some(Cgroup::at(folder.path()));
-        let child = spawn(outside, &reaper).unwrap();
+        let child = spawn(outside, &reaper, &mut Stack::default()).unwrap();
         assert!(child.outside.is_some());
         assert_eq!(wait(&child), RawExit::Code(7));
         reaper.forget(child.pidfd.pid());
@@ -231,10 +237,10 @@ mod tests {
         };
         let mut gone = launch("/no/such/program", &[]);
         gone.cgroup = Some(cgroup.clone());
-        assert!(matches!(spawn(gone, &reaper), Err(SpawnError::NotFound(_))));
+        assert!(matches!(spawn(gone, &reaper, &mut Stack::default()), Err(SpawnError::NotFound(_))));
         let mut inside = launch("/bin/sleep", &["60"]);
         inside.cgroup = Some(cgroup.clone());
-        let child = spawn(inside, &reaper).unwrap();
+        let child = spawn(inside, &reaper, &mut Stack::default()).unwrap();
         let mut one = (cgroup.pids().unwrap(), child.outside.is_none());
         one.0.retain(|pid| *pid != child.pidfd.pid());
         child.pidfd.send(9).unwrap();
@@ -246,7 +252,7 @@ mod tests {
 
     #[test]
     fn it_leads_a_session_of_its_own() {
-        let child = spawn(launch("/bin/sleep", &["60"]), &Reaper::default()).unwrap();
+        let child = spawn(launch("/bin/sleep", &["60"]), &Reaper::default(), &mut Stack::default()).unwrap();
         let pid = rustix::process::Pid::from_raw(child.pidfd.pid() as i32);
         assert_eq!(rustix::process::getsid(pid).unwrap(), pid.unwrap());
         child.pidfd.send(9).unwrap();
@@ -258,7 +264,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("tool");
         std::fs::write(&file, "no format at all").unwrap();
-        let try_it = |path: &std::path::Path| spawn(launch(path.to_str().unwrap(), &[]), &Reaper::default()).unwrap_err();
+        let try_it = |path: &std::path::Path| {
+            spawn(launch(path.to_str().unwrap(), &[]), &Reaper::default(), &mut Stack::default()).unwrap_err()
+        };
         assert_eq!(try_it(&file), SpawnError::NotPermitted(file.clone()));
         std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         assert_eq!(try_it(&file), SpawnError::WrongFormat(file.clone()));
@@ -271,6 +279,6 @@ mod tests {
         assert!(matches!(try_it(&file), SpawnError::Other(why) if why.contains("busy")));
         let mut elsewhere = launch("/bin/true", &[]);
         elsewhere.cwd = folder.path().join("gone");
-        assert!(matches!(spawn(elsewhere, &Reaper::default()), Err(SpawnError::NoFolder(_))));
+        assert!(matches!(spawn(elsewhere, &Reaper::default(), &mut Stack::default()), Err(SpawnError::NoFolder(_))));
     }
 }

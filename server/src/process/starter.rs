@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
+use super::born::Stack;
 use super::reaper::Reaper;
 use super::spawn::{Child, Launch, SpawnError, spawn};
 
@@ -47,13 +48,14 @@ impl Starter {
 }
 
 fn work(queue: &Mutex<Receiver<Job>>, reaper: &Reaper) {
+    let mut stack = Stack::default();
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((launch, done)) = job else { return };
         if done.is_closed() {
             continue;
         }
-        if let Err(Ok(unwanted)) = done.send(spawn(launch, reaper)) {
+        if let Err(Ok(unwanted)) = done.send(spawn(launch, reaper, &mut stack)) {
             let _ = unwanted.pidfd.send(libc::SIGKILL);
             reaper.abandon(unwanted.pidfd.pid());
         }

@@ -59,9 +59,17 @@ fn patiently<T, E>(attempt: impl Fn() -> Result<T, E>, is_held: impl Fn(&E) -> b
     }
 }
 
+/// The file of the number that tells this home from others.
+const ID: &str = "id";
+
 /// The home folder, which is ours alone while this lives.
 pub(super) struct Place {
     pub(super) run: PathBuf,
+    /// What tells the processes of this home from those of others on the host. A copy of the home gets the same; that is
+    /// why processes are compared by number and start time too.
+    pub(super) id: String,
+    /// Was the number made just now? Then nothing on this host can carry it yet.
+    pub(super) is_new: bool,
     _lock: File,
 }
 
@@ -82,7 +90,8 @@ impl Place {
             };
             return Err(Failure::Failed(format!("the home {} cannot be used: {why}", home.display())));
         }
-        let place = Self { run, _lock: lock };
+        let is_new = !run.join(ID).exists();
+        let place = Self { id: random::<8>(&run, ID)?, run, is_new, _lock: lock };
         // Of the one before: they are there to be removed, or not.
         let _ = std::fs::remove_file(place.stopped());
         let _ = std::fs::remove_file(place.run.join("address"));
@@ -94,25 +103,9 @@ impl Place {
         self.run.join(STOPPED)
     }
 
-    /// What tells the processes of this home from those of others on the host. A copy of the home gets the same; that is
-    /// why processes are compared by number and start time too.
-    pub(super) fn id(&self) -> Result<String, Failure> {
-        self.random::<8>("id")
-    }
-
-    /// Made once, and kept in this file.
-    pub(super) fn random<const BYTES: usize>(&self, file: &str) -> Result<String, Failure> {
-        let path = self.run.join(file);
-        if let Ok(text) = std::fs::read_to_string(&path)
-            && text.len() == 2 * BYTES
-        {
-            return Ok(text);
-        }
-        let mut random = [0; BYTES];
-        getrandom::fill(&mut random).map_err(|error| failed("the system gives no random numbers", &error))?;
-        let text = hex(&random);
-        std::fs::write(&path, &text).map_err(|error| failed(&format!("{} cannot be written", path.display()), &error))?;
-        Ok(text)
+    /// What tells apps from those who only say that they are one: made once, and the same as long as the home.
+    pub(super) fn secret(&self) -> Result<String, Failure> {
+        random::<16>(&self.run, "secret")
     }
 
     /// The socket of the command line.
@@ -127,5 +120,39 @@ impl Place {
                 &error,
             )
         })
+    }
+}
+
+/// A number that is made once, and kept in this file.
+fn random<const BYTES: usize>(run: &Path, file: &str) -> Result<String, Failure> {
+    let path = run.join(file);
+    if let Ok(text) = std::fs::read_to_string(&path)
+        && text.len() == 2 * BYTES
+    {
+        return Ok(text);
+    }
+    let mut random = [0; BYTES];
+    getrandom::fill(&mut random).map_err(|error| failed("the system gives no random numbers", &error))?;
+    let text = hex(&random);
+    std::fs::write(&path, &text).map_err(|error| failed(&format!("{} cannot be written", path.display()), &error))?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_is_new_once_and_keeps_its_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("home");
+        let first = Place::open(&home).unwrap();
+        assert!(first.is_new && first.id.len() == 16);
+        let id = first.id.clone();
+        drop(first);
+        let second = Place::open(&home).unwrap();
+        assert!(!second.is_new);
+        assert_eq!(second.id, id);
+        assert_eq!(second.secret().unwrap(), second.secret().unwrap());
     }
 }

@@ -12,8 +12,8 @@ const END: Bytes = Bytes::from_static(b"\n\n");
 /// A message in pieces: what stands before the JSON, the JSON itself, which all clients share, and the end.
 pub(super) type Frame = IntoIter<Bytes, 3>;
 
-fn frame(head: impl Into<Bytes>, json: &Bytes) -> Frame {
-    [head.into(), json.clone(), END].into_iter()
+fn frame(head: impl Into<Bytes>, json: Bytes) -> Frame {
+    [head.into(), json, END].into_iter()
 }
 
 /// What the browser is to do when the connection is lost: try again after a second.
@@ -24,15 +24,15 @@ pub(super) fn opening() -> Frame {
 /// How things stand. Its id is that of the last event in it, so that a client that comes back is told what came after.
 pub(super) fn snapshot(told: &Told<Snapshot>, resync: bool) -> Frame {
     let resync = if resync { "event: resync\ndata: {}\n\n" } else { "" };
-    frame(format!("{resync}event: snapshot\nid: {}\ndata: ", told.value.last_event_id), &told.json)
+    frame(format!("{resync}event: snapshot\nid: {}\ndata: ", told.value.last_event_id), told.json())
 }
 
 pub(super) fn health(told: &Told<HealthDocument>) -> Frame {
-    frame(Bytes::from_static(b"event: health\ndata: "), &told.json)
+    frame(Bytes::from_static(b"event: health\ndata: "), told.json())
 }
 
 pub(super) fn event(told: &Told<StreamEvent>) -> Frame {
-    frame(format!("event: event\nid: {}\ndata: ", told.value.event.id), &told.json)
+    frame(format!("event: event\nid: {}\ndata: ", told.value.event.id), told.json())
 }
 
 /// A sign of life.

@@ -62,8 +62,8 @@ fn environments() {
 fn what_is_inherited() {
     let options = LoadOptions { environment: block(&[("AWS_KEY", "1"), ("HOME", "/home/me")]), ..LoadOptions::default() };
     let specs = load_with(&json!([{"script": "a.js", "filter_env": ["AWS"]}, {"script": "b.js"}]), &options).unwrap().specs;
-    assert_eq!(specs[0].inherited_env, block(&[("HOME", "/home/me")]));
-    assert_eq!(specs[1].inherited_env, options.environment);
+    assert_eq!(*specs[0].inherited_env, block(&[("HOME", "/home/me")]));
+    assert_eq!(*specs[1].inherited_env, options.environment);
     let folder = Folder::new();
     let path = folder.write("a.config.js", "process.env.FROM_FILE = 'yes'; module.exports = [{ script: 'a.js', cwd: '~/x' }]");
     let spec = load(&path, &options).unwrap().specs.remove(0);

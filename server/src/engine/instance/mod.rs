@@ -166,7 +166,8 @@ impl Actor {
         self.begin(beginning);
         loop {
             if let Some(birth) = self.birth.take() {
-                if self.wait_for(birth, &mut inbox).await.is_break() {
+                // Apart from what an actor is all its life, which is small.
+                if Box::pin(self.wait_for(birth, &mut inbox)).await.is_break() {
                     return;
                 }
                 continue;
@@ -179,7 +180,7 @@ impl Actor {
             }
             tokio::select! {
                 biased;
-                () = ended(self.running.as_ref()) => self.reap().await,
+                () = ended(self.running.as_ref()) => Box::pin(self.reap()).await,
                 message = inbox.recv() => match message {
                     Some(Message::Do { input, done, .. }) if !self.takes(&input) => {
                         let _ = done.send(Err("another process took its place meanwhile".into()));

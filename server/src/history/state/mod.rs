@@ -121,6 +121,15 @@ impl State {
         Ok(u64::try_from(next).unwrap_or(0).saturating_sub(count))
     }
 
+    /// Gives back the memory of pages that were read or written: they come from the page cache of the system when they are needed
+    /// again.
+    ///
+    /// # Errors
+    /// The database is gone.
+    pub fn slim(&self) -> Result<(), Error> {
+        Ok(self.lock().execute_batch("PRAGMA shrink_memory")?)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A panic in the middle of a transaction has rolled it back.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)

@@ -34,6 +34,7 @@ impl Bench {
             notify: Arc::new(move |said| drop(told.lock().unwrap().send(said))),
             recent: Mutex::default(),
             lost: AtomicU64::new(0),
+            is_to_check: AtomicBool::new(false),
             waiting: Default::default(),
             size: AtomicU64::new(0),
         };

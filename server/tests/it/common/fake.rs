@@ -221,7 +221,7 @@ impl Control for Fake {
 
     async fn snapshots(&self, span: Span) -> Result<Vec<Box<serde_json::value::RawValue>>, Refusal> {
         self.ask(format!("snapshots {}", span.limit))?;
-        let json = String::from_utf8(self.health().json.to_vec()).unwrap();
+        let json = String::from_utf8(self.health().json().to_vec()).unwrap();
         Ok(vec![serde_json::value::RawValue::from_string(json).unwrap()])
     }
 
