@@ -247,7 +247,7 @@ impl History {
             && matches!(error.trouble(), Trouble::Damaged | Trouble::Other)
             && !matches!(error, Error::Away(_))
         {
-            // Where it is full, the writer will meet the damage by itself.
+            // One look is enough, however many read meanwhile.
             if !self.shared.is_to_check.swap(true, Ordering::Relaxed) {
                 let _ = self.writer.send(Message::Check);
             }

@@ -13,15 +13,16 @@ pub(super) struct Inherited {
 
 static INHERITED: OnceLock<Inherited> = OnceLock::new();
 
-/// Makes new files private to us, allows as many open files as we may have, and keeps the allocator from spreading over many
-/// arenas. Call it before any thread is made; apps get what we were started with.
+/// Makes new files private to us, allows as many open files as we may have, and keeps the allocator in one
+/// arena. Call it before any thread is made; apps get what we were started with.
 pub fn settle_in() {
     take_ours();
     #[cfg(target_env = "gnu")]
     #[expect(unsafe_code, reason = "a setting of the C library")]
     // SAFETY: plain numbers; called before other threads exist.
     unsafe {
-        // Each arena keeps what was freed in it: with one for every thread a long-running server grows (mallopt(3)).
+        // Each arena keeps what was freed in it: with one for every thread a long-running server grows (mallopt(3)). Others than the
+        // first also grow by single pages, with a system call for each (glibc, malloc/arena.c, `grow_heap`).
         libc::mallopt(libc::M_ARENA_MAX, 1);
     }
 }
