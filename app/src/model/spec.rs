@@ -151,7 +151,6 @@ pub struct AppSpec {
     /// Environment that was configured: `env`, with the chosen `env_<name>` over it.
     pub env: EnvBlock,
     /// Environment of the caller, of which the app gets what `env` does not set. Already filtered by `filter_env`.
-    /// Apps that were handed in together mostly have the same one.
     #[cfg_attr(feature = "ssr", schema(value_type = EnvBlock))]
     pub inherited_env: Arc<EnvBlock>,
     /// Fork or cluster.
