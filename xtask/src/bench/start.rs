@@ -1,6 +1,6 @@
 //! How long many apps take to start.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,6 @@ const LOGGED: Row = Row::new("apps: the same, what they write is kept in files",
 /// Nothing runs before, not even the supervisor. Its files are there already. Once as each does it by itself, where s6 and runit keep nothing
 /// of what the apps write, and once with a file that all keep it in.
 pub(super) fn measure(supervisor: &Supervisor, place: &Path, take: Take<'_>) -> Result<()> {
-    let memory = InMemory::of(supervisor.name())?;
-    let place = memory.0.as_deref().unwrap_or(place);
     for (row, keeps) in [(TIME, false), (LOGGED, true)] {
         let mut times = Vec::with_capacity(ROUNDS);
         for round in 0..ROUNDS {
@@ -43,30 +41,6 @@ pub(super) fn measure(supervisor: &Supervisor, place: &Path, take: Take<'_>) -> 
         take(row.of(APPS), times[ROUNDS / 2]);
     }
     Ok(())
-}
-
-/// A folder in memory, where the host has a place for such: all of them make hundreds of files at the start, and how long a disk takes for
-/// that depends on what was deleted there in the minutes before. It is removed in the end.
-struct InMemory(Option<PathBuf>);
-
-impl InMemory {
-    fn of(name: &str) -> Result<Self> {
-        let shared = Path::new("/dev/shm");
-        if !shared.is_dir() {
-            return Ok(Self(None));
-        }
-        let folder = shared.join(format!("qd-bench-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
-        Ok(Self(Some(folder)))
-    }
-}
-
-impl Drop for InMemory {
-    fn drop(&mut self) {
-        if let Some(folder) = &self.0 {
-            let _ = std::fs::remove_dir_all(folder);
-        }
-    }
 }
 
 /// Apps that do nothing.
