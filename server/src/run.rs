@@ -191,7 +191,6 @@ impl Running {
             inside: inside.clone(),
             run: place.run.clone(),
             home_id: place.id.clone(),
-            is_new_home: place.is_new,
             secret: place.secret()?,
             board: board.clone(),
             logs: logs.clone(),
@@ -249,9 +248,9 @@ impl Running {
         let copies = sockets.copy().map_err(|error| failed("the listening sockets cannot be copied", &error))?;
         let mut signals = Signals::listen().map_err(|error| failed("signals cannot be listened for", &error))?;
         let engine = self.node.engine.clone();
-        let records = self.records;
+        let (records, is_new_home) = (self.records, place.is_new);
         let mut beginning = tokio::spawn(async move {
-            engine.restore(records).await;
+            engine.restore(records, is_new_home).await;
             if let Err(error) = engine.apply(loaded.specs, Intake::Reread, &config_file()).await {
                 engine.node_event(&error.to_string());
             }

@@ -17,7 +17,7 @@ use super::error::ApiError;
     responses((status = 200, description = "The health document", body = HealthDocument)),
 )]
 pub(super) async fn system(State(context): State<Context>) -> impl IntoResponse {
-    // It was written once, when it was measured.
+    // It is written once, for whoever asks first.
     ([(header::CONTENT_TYPE, "application/json")], context.control.health().json())
 }
 

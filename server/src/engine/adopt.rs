@@ -45,7 +45,7 @@ impl Survivors {
             .filter(|(_, one)| one.boot_id == shared.boot_id)
             .map(|(_, one)| ((one.name.clone(), one.index), one))
             .collect();
-        if found.rebooted || shared.is_new_home {
+        if found.rebooted {
             return found;
         }
         let (table, marked) = loop {

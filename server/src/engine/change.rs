@@ -32,9 +32,14 @@ struct Changes {
 
 impl Engine {
     /// Takes up what is remembered: what runs is taken back, what should run and does not is started, what was stopped stays so.
-    pub async fn restore(&self, records: Vec<AppRecord>) {
+    /// In a new home, whose number was made just now, nothing can be left of an earlier life, and nothing is looked for.
+    pub async fn restore(&self, records: Vec<AppRecord>, is_new_home: bool) {
         let shared = self.0.shared.clone();
-        let survivors = tokio::task::spawn_blocking(move || Survivors::find(&shared)).await.unwrap_or_default();
+        let survivors = if is_new_home {
+            Survivors::default()
+        } else {
+            tokio::task::spawn_blocking(move || Survivors::find(&shared)).await.unwrap_or_default()
+        };
         let (mut coming, mut begun) = (Vec::new(), Vec::new());
         for mut record in records {
             self.0.shared.environments.share(&mut record.spec);

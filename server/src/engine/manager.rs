@@ -31,8 +31,6 @@ pub struct Options {
     pub run: PathBuf,
     /// What tells this home from others on the same host.
     pub home_id: String,
-    /// Was that made just now? Then nothing can be left of an earlier life.
-    pub is_new_home: bool,
     /// Random, and the same as long as the home: what tells apps from those who only say that they are one.
     pub secret: String,
     /// How things stand, for readers.
@@ -102,7 +100,6 @@ impl Engine {
         lay_out(&worker, WORKER)?;
         let shared =
             Shared::new(options.board, options.logs, options.home_id, options.secret, identities, notify_address, worker)?
-                .of_new_home(options.is_new_home)
                 .with_cgroups(options.cgroups.as_deref())
                 .with_inside(options.inside);
         let inner = Inner {

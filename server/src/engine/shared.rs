@@ -36,8 +36,6 @@ pub(super) struct Shared {
     /// Where trees are born, or why there are no cgroups.
     pub(super) cgroups: Result<Cgroups, String>,
     home_id: String,
-    /// Can nothing be left of an earlier life?
-    pub(super) is_new_home: bool,
     identities: Identities,
     written: Mutex<HashMap<u32, Identity>>,
     markers: Mutex<MarkerCache>,
@@ -78,7 +76,6 @@ impl Shared {
             heartbeats: Heartbeats::new(secret),
             boot_id: process::boot_id().unwrap_or_default(),
             home_id,
-            is_new_home: false,
             identities,
             written: Mutex::default(),
             markers: Mutex::default(),
@@ -95,10 +92,6 @@ impl Shared {
         let earlier = known.iter().filter_map(|(_, one)| Some(one.cgroup.as_ref()?.parent()?.to_owned()));
         self.cgroups = Cgroups::find(hierarchy, &self.home_id).map(|cgroups| cgroups.and_earlier(earlier));
         self
-    }
-
-    pub(super) fn of_new_home(self, is_new_home: bool) -> Self {
-        Self { is_new_home, ..self }
     }
 
     pub(super) fn with_inside(mut self, inside: Inside) -> Self {

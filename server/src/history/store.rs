@@ -24,7 +24,7 @@ use super::{Error, Notify, Settings, State, Tick, archive, availability, databas
 use crate::control::{EventQuery, Span};
 
 const FILE: &str = "history.db";
-/// How many messages wait for the writer before more are lost.
+/// How many events and documents wait for the writer before more are lost.
 const WAITING: u32 = 4096;
 /// How long a caller waits for the writer to write what it has.
 const PATIENCE: Duration = Duration::from_secs(10);

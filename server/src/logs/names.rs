@@ -1,6 +1,6 @@
 //! Which file a stream is written to, and what its older parts are called.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -146,7 +146,7 @@ impl Place {
         self.file.extension().map(|ending| format!(".{}", ending.to_string_lossy())).unwrap_or_default()
     }
 
-    fn folder(&self) -> &Path {
+    pub(super) fn folder(&self) -> &Path {
         self.file.parent().unwrap_or(Path::new("/"))
     }
 
@@ -203,18 +203,6 @@ impl Place {
         Ok(names_in(self.folder())?.iter().filter_map(|name| number_between(name, &stem, &ending)).collect())
     }
 
-    /// Is there nothing of older parts, complete or not? By what the folders held when they were listed.
-    pub(super) fn is_alone(&self, listing: &mut Listing) -> io::Result<bool> {
-        let (current, stem, unfinished) = (self.name(), format!("{}.", self.stem()), format!(".{}.", self.stem()));
-        let is_part = |name: &String| *name != current && (name.starts_with(&stem) || name.starts_with(&unfinished));
-        if listing.names(self.folder())?.iter().any(is_part) {
-            return Ok(false);
-        }
-        let (times, of_current) = (format!("{}.", self.tag), format!("{}.idx", self.tag));
-        let is_times = |name: &String| *name != of_current && name.starts_with(&times);
-        Ok(!listing.names(&self.index)?.iter().any(is_times))
-    }
-
     /// Deletes an older part in all its forms.
     pub(super) fn remove_old(&self, sequence: u64) -> io::Result<()> {
         for path in [self.old(sequence), self.compressed(sequence), self.old_times(sequence)] {
@@ -227,17 +215,10 @@ impl Place {
     }
 }
 
-/// The names in some folders, read once.
-#[derive(Debug, Default)]
-pub(super) struct Listing(HashMap<PathBuf, Vec<String>>);
-
-impl Listing {
-    fn names(&mut self, folder: &Path) -> io::Result<&[String]> {
-        if !self.0.contains_key(folder) {
-            self.0.insert(folder.to_owned(), names_in(folder)?);
-        }
-        Ok(self.0.get(folder).map_or(&[], Vec::as_slice))
-    }
+/// The files of a folder of which there are older parts, complete or not, by their names.
+pub(super) fn with_older_parts(folder: &Path) -> io::Result<HashSet<String>> {
+    let complete = |name: &str| name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".part")).unwrap_or(name).to_owned();
+    Ok(names_in(folder)?.iter().filter_map(|name| Some(old_part(&complete(name))?.0)).collect())
 }
 
 fn names_in(folder: &Path) -> io::Result<Vec<String>> {
@@ -337,25 +318,20 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_alone_until_something_older_is_there() {
+    fn a_file_has_older_parts_as_soon_as_one_is_begun() {
         let home = tempfile::tempdir().unwrap();
-        let layout = Layout::new(home.path());
-        std::fs::create_dir_all(&layout.index).unwrap();
-        let place = layout.place(layout.logs.join("api-out.log"));
-        let alone = || place.is_alone(&mut Listing::default()).unwrap();
-        for file in
-            [place.file.clone(), place.times(), layout.logs.join("api-error.000001.log"), layout.logs.join("my-api-out.log")]
-        {
-            std::fs::write(file, "").unwrap();
+        let place = Layout::new(home.path()).place(home.path().join("api-out.log"));
+        let found = || with_older_parts(home.path()).unwrap();
+        for file in ["api-out.log", "my-api-out.log", ".api-out.log.part", "api-out.1.log"] {
+            std::fs::write(home.path().join(file), "").unwrap();
         }
-        assert!(alone());
-        for part in [place.old(1), place.compressed(7), place.unfinished(3), place.old_times(2)] {
+        assert!(found().is_empty(), "{:?}", found());
+        for part in [place.old(1), place.compressed(7), place.unfinished(3)] {
             std::fs::write(&part, "").unwrap();
-            assert!(!alone(), "{}", part.display());
+            assert_eq!(found(), HashSet::from([place.name()]), "{}", part.display());
             std::fs::remove_file(&part).unwrap();
-            assert!(alone());
         }
-        assert!(layout.place(home.path().join("gone/a.log")).is_alone(&mut Listing::default()).unwrap());
+        assert!(with_older_parts(&home.path().join("gone")).unwrap().is_empty());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The thread that compresses and deletes older parts, apart from the one that must keep up with the apps.
 
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -10,15 +11,14 @@ use app::model::Rotation;
 
 use super::archive;
 use super::budget::Budget;
-use super::names::{Listing, Place};
+use super::names::{Place, with_older_parts};
 use super::target::NameLock;
 
 /// How often it looks at the free space, which others take too.
 const CHECK: Duration = Duration::from_secs(30);
 
-/// How long jobs are gathered: each look at what all logs take together reads their folder, and nobody is to wait for that while
-/// a hundred apps are started.
-const GATHER: Duration = Duration::from_secs(1);
+/// How long jobs are gathered: each look at what all logs take together reads their folder.
+const GATHER: Duration = Duration::from_millis(100);
 
 /// A file whose older parts are to be looked at.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,11 +46,13 @@ pub(super) fn run(jobs: &mpsc::Receiver<Job>, names: &Arc<NameLock>, mut budget:
             todo.retain(|known| known.place != job.place);
             todo.push(job);
         }
-        let mut listing = Listing::default();
+        // Each folder is read once, and each file looked at for itself only where there is something to be tidied: a hundred apps
+        // that are started for the first time have nothing.
+        let mut listed = HashMap::new();
         for job in todo {
             budget.know(&job.place);
-            // Most have no older parts, as when a hundred apps are started for the first time.
-            if matches!(job.place.is_alone(&mut listing), Ok(true)) {
+            let with_parts = listed.entry(job.place.folder().to_owned()).or_insert_with_key(|folder| with_older_parts(folder));
+            if with_parts.as_ref().is_ok_and(|files| !files.contains(&job.place.name())) {
                 continue;
             }
             if let Err(error) = tidy(&job, names) {

@@ -18,13 +18,13 @@ use super::user::Identity;
 const LISTEN_PID: &[u8] = b"LISTEN_PID=";
 /// Of the largest number of a process.
 const DIGITS: usize = 10;
-/// Room for the calls that the new process makes before it is the program. They need less than a page.
+/// Room for the calls that the new process makes before it is the program.
 const STACK: usize = 64 << 10;
 /// Descriptors of ours are put out of the way of those that the program is to have, which begin at 0.
 const OUT_OF_THE_WAY: c_int = 64;
 
 /// Texts as the kernel takes them, each with a NUL byte at its end. Made before the clone, because nothing may be allocated
-/// after it; in one piece, because most starts have a hundred of them.
+/// after it; in one piece, because an environment has many.
 pub(super) struct Strings {
     _bytes: Vec<u8>,
     list: Vec<*const c_char>,
@@ -47,7 +47,7 @@ impl Strings {
             bytes.push(0);
         }
         // From here on they stay where they are.
-        let list = starts.into_iter().filter_map(|start| bytes.get(start..)).map(|text| text.as_ptr().cast());
+        let list = starts.into_iter().map(|start| bytes[start..].as_ptr().cast());
         Some(Self { list: list.chain([std::ptr::null()]).collect(), _bytes: bytes })
     }
 }
@@ -121,7 +121,7 @@ struct Shared<'a> {
     outside: c_int,
 }
 
-/// What a new process has for its stack, one after the other: to make one anew each time takes longer than to use it.
+/// What a new process has for its stack, one after the other, so that none has to be cleared for the next.
 #[derive(Debug)]
 pub(super) struct Stack(Vec<u8>);
 

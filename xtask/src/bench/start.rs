@@ -14,7 +14,8 @@ use super::table::Row;
 
 const APPS: usize = 100;
 const ROUNDS: usize = 3;
-/// Before each start, so that what the kernel still does for the processes that ended before is over.
+/// Before each start, so that what the kernel still does for the processes that ended before is over. runit starts nothing from a folder
+/// that was made within the same second.
 const CALM: Duration = Duration::from_secs(2);
 
 const TIME: Row = Row::new("apps: from the command to the last that lives, median", "ms", 0);
