@@ -54,9 +54,10 @@ fn a_command_that_does_not_end_is_ended_with_all_that_it_started() {
 
 #[test]
 fn lines_that_have_to_come() {
-    let script = "for turn in 1 2 3; do echo Tick $turn; sleep 0.2; done; exec sleep 600";
+    let script = "until test -e quiet; do echo Tick; sleep 0.2; done; exec sleep 600";
     let daemon = serve(script, json!({"log": {"line": "tick", "within": "1500ms"}}), &json!({}), 1);
     daemon.until("it is healthy", || probe(&daemon)["healthy"] == true);
+    std::fs::write(daemon.place.path().join("quiet"), "").unwrap();
     let message = why(&daemon);
     assert!(message.contains("log: no line with \"tick\" for 1."), "{message}");
 }
