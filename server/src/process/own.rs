@@ -11,12 +11,16 @@ pub(super) struct Inherited {
     pub(super) files: Rlimit,
 }
 
+/// Room for the files of about 500 apps: 8 bytes for each file, in the kernel.
+const FILES: std::os::fd::RawFd = 4096;
+
 static INHERITED: OnceLock<Inherited> = OnceLock::new();
 
 /// Makes new files private to us, allows as many open files as we may have, and keeps the allocator in one
 /// arena. Call it before any thread is made; apps get what we were started with.
 pub fn settle_in() {
     take_ours();
+    make_room_for_files();
     #[cfg(target_env = "gnu")]
     #[expect(unsafe_code, reason = "a setting of the C library")]
     // SAFETY: plain numbers; called before other threads exist.
@@ -25,6 +29,14 @@ pub fn settle_in() {
         // first also grow by single pages, with a system call for each (glibc, malloc/arena.c, `grow_heap`).
         libc::mallopt(libc::M_ARENA_MAX, 1);
     }
+}
+
+/// Makes the table of open files as large as it will be. A process of several threads waits when it grows, for 6 to 10 ms each
+/// time, until no processor reads the old one (fs/file.c, `expand_fdtable`: `synchronize_rcu`), and all who open something with
+/// it: a start of 100 apps came through that twice. It never shrinks.
+fn make_room_for_files() {
+    // Where fewer are allowed, it grows as it must.
+    let _ = std::fs::File::open("/dev/null").map(|file| rustix::io::fcntl_dupfd_cloexec(file, FILES - 1));
 }
 
 /// Gives back to the host what is not needed any more: memory that was freed, and code, most of which runs at the start alone.
