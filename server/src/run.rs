@@ -64,12 +64,14 @@ pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
     let (settings, warnings) = Settings::load(&options.home)?;
     let notices = Notices::default();
     let opening = open_state(&options.home, notices.notify())?;
+    let history = open_history(&options.home, &settings, notices.notify());
     let file = options.config.clone();
     let specs = file.as_deref().map(|file| load(file, &settings)).transpose();
     // Whatever else is wrong, it is not left in the midst of being opened, or mended.
     let state = opening.join();
-    let specs = specs?;
-    let opened = state.unwrap_or_else(|_| Err(Failure::Failed("state.db cannot be opened; see above".into())))?;
+    let specs = specs.inspect_err(|_| history.close())?;
+    let (state, records) = state.unwrap_or_else(|_| Err(Failure::Failed("state.db cannot be opened; see above".into())))?;
+    let opened = Opened { state, records, history };
     for warning in warnings.iter().chain(specs.iter().flat_map(|loaded| &loaded.warnings)) {
         let _ = writeln!(io::stderr(), "warning: {warning}");
     }
@@ -87,11 +89,31 @@ pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
     runtime.block_on(running.run(&place, sockets, specs.unwrap_or_default(), file, settings, ended))
 }
 
-/// What must not be lost, and the apps in it.
-type Opened = (State, Vec<AppRecord>);
+/// The databases.
+struct Opened {
+    /// What must not be lost.
+    state: State,
+    /// The apps in it.
+    records: Vec<AppRecord>,
+    history: History,
+}
+
+/// Opens `history.db`, which a thread of its own does.
+fn open_history(home: &Path, settings: &Settings, notify: Notify) -> History {
+    let kept = history::Settings {
+        sample_every: settings.sample_every,
+        samples_kept: settings.history.raw,
+        minutes_kept: settings.history.minutes,
+        quarter_hours_kept: settings.history.quarter_hours,
+        hours_kept: settings.history.hours,
+        max_bytes: settings.history.max_bytes,
+        ..history::Settings::default()
+    };
+    History::open(home, kept, notify)
+}
 
 /// Opens `state.db`, and reads which apps there are, on a thread of its own: it waits for the disk.
-fn open_state(home: &Path, notify: Notify) -> Result<JoinHandle<Result<Opened, Failure>>, Failure> {
+fn open_state(home: &Path, notify: Notify) -> Result<JoinHandle<Result<(State, Vec<AppRecord>), Failure>>, Failure> {
     let home = home.to_owned();
     let open = move || {
         let state = State::open(&home, &notify).map_err(|error| failed("state.db cannot be opened", &error))?;
@@ -144,20 +166,9 @@ impl Running {
         settings: &Settings,
         end: mpsc::UnboundedSender<End>,
         home: &Path,
-        (state, records): Opened,
+        Opened { state, records, history }: Opened,
         notices: &Notices,
     ) -> Result<Self, Failure> {
-        let kept = history::Settings {
-            sample_every: settings.sample_every,
-            samples_kept: settings.history.raw,
-            minutes_kept: settings.history.minutes,
-            quarter_hours_kept: settings.history.quarter_hours,
-            hours_kept: settings.history.hours,
-            max_bytes: settings.history.max_bytes,
-            ..history::Settings::default()
-        };
-        // A thread of its own opens it, meanwhile.
-        let history = History::open(home, kept, notices.notify());
         let logs = {
             let notify = notices.notify();
             let limits = logs::Limits { total_bytes: settings.logs.total_max_bytes, free_bytes: settings.logs.min_free_bytes };
@@ -249,7 +260,7 @@ impl Running {
         let mut signals = Signals::listen().map_err(|error| failed("signals cannot be listened for", &error))?;
         let engine = self.node.engine.clone();
         let (records, is_new_home) = (self.records, place.is_new);
-        let mut beginning = tokio::spawn(async move {
+        let mut beginning = self.node.engine.spawn(async move {
             engine.restore(records, is_new_home).await;
             if let Err(error) = engine.apply(loaded.specs, Intake::Reread, &config_file()).await {
                 engine.node_event(&error.to_string());

@@ -1,5 +1,6 @@
 //! Which apps there are: taking up what is remembered, taking definitions, deleting.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -112,17 +113,24 @@ impl Engine {
     pub async fn apply(&self, specs: Vec<AppSpec>, intake: Intake, by: &Asker) -> Result<Vec<(String, Applied)>, Refusal> {
         self.stays_open()?;
         let changing = self.0.changing.lock().await;
+        let order: Vec<String> = specs.iter().map(|spec| spec.name.clone()).collect();
+        let (new, known) = self.sort_out(specs);
         let mut changes = Changes::default();
-        for mut spec in specs {
-            self.0.shared.environments.share(&mut spec);
-            let known = self.apps().iter().find(|entry| entry.name == spec.name).map(|entry| entry.cell.clone());
-            match known {
-                None => self.add(spec, by, &mut changes),
-                Some(cell) => self.change(&cell, spec, intake, by, &mut changes),
+        // It waits for the disk, while the rest is made ready here.
+        let written = self.begin_to_remember(new.clone()).await;
+        for record in new {
+            self.add(record, by, &mut changes);
+        }
+        for spec in known {
+            let cell = self.apps().iter().find(|entry| entry.name == spec.name).map(|entry| entry.cell.clone());
+            if let Some(cell) = cell {
+                self.change(&cell, spec, intake, by, &mut changes);
             }
         }
+        changes.answers.sort_by_key(|(name, _)| order.iter().position(|one| one == name));
         // First: a kill between the two would leave processes of an app that the next qd does not know, and it would start
         // others beside them.
+        written.done().await;
         self.remember(changes.records).await;
         let coming: Vec<_> = changes.starts.into_iter().map(|(slot, input)| ask(&slot, input, Goal::Up)).collect();
         drop(changing);
@@ -131,16 +139,31 @@ impl Engine {
         Ok(changes.answers)
     }
 
-    fn add(&self, spec: AppSpec, by: &Asker, changes: &mut Changes) {
-        let name = spec.name.clone();
-        let record = self.new_record(spec);
-        self.insert(record.clone(), |_, _| (Beginning::Fresh, None));
-        self.app_event(&name, EventKind::Added, by, "added");
-        if record.wanted {
-            let input = Input::Start(Why::plain(Cause::Config));
-            changes.starts.extend(self.slots(&name).into_iter().map(|slot| (slot, input.clone())));
+    /// Definitions of apps that are new, with numbers for their instances, and of those that are known. One that comes twice is
+    /// known the second time.
+    fn sort_out(&self, specs: Vec<AppSpec>) -> (Vec<AppRecord>, Vec<AppSpec>) {
+        let mut free = self.free_pm_ids();
+        let mut known_names: HashSet<String> = self.apps().iter().map(|entry| entry.name.clone()).collect();
+        let (mut new, mut known) = (Vec::new(), Vec::new());
+        for mut spec in specs {
+            self.0.shared.environments.share(&mut spec);
+            if known_names.insert(spec.name.clone()) {
+                new.push(new_record(spec, &mut free));
+            } else {
+                known.push(spec);
+            }
         }
-        changes.records.push(record);
+        (new, known)
+    }
+
+    fn add(&self, record: AppRecord, by: &Asker, changes: &mut Changes) {
+        let (name, wanted) = (record.name.clone(), record.wanted);
+        let slots = self.insert(record, |_, _| (Beginning::Fresh, None));
+        self.app_event(&name, EventKind::Added, by, "added");
+        if wanted {
+            let input = Input::Start(Why::plain(Cause::Config));
+            changes.starts.extend(slots.into_iter().map(|(slot, _)| (slot, input.clone())));
+        }
         changes.answers.push((name, Applied::Added));
     }
 
@@ -189,19 +212,6 @@ impl Engine {
             }
         }
         changes.answers.push((name, if same { Applied::Unchanged } else { Applied::Changed }));
-    }
-
-    fn new_record(&self, spec: AppSpec) -> AppRecord {
-        let mut free = self.free_pm_ids();
-        let instances =
-            (0..spec.instances.max(1)).map(|index| InstanceRecord { index, pm_id: free.next().unwrap_or(0), restarts: 0 });
-        AppRecord {
-            name: spec.name.clone(),
-            wanted: spec.autostart,
-            created_at: process::wall_clock(),
-            instances: instances.collect(),
-            spec,
-        }
     }
 
     /// Numbers that no instance has, from above the greatest, as PM2 counts.
@@ -291,5 +301,16 @@ impl Engine {
         self.app_event(name, EventKind::Deleted, by, "deleted");
         self.forget(name).await;
         Ok(())
+    }
+}
+
+fn new_record(spec: AppSpec, free: &mut impl Iterator<Item = u32>) -> AppRecord {
+    let instances = (0..spec.instances.max(1)).zip(free).map(|(index, pm_id)| InstanceRecord { index, pm_id, restarts: 0 });
+    AppRecord {
+        name: spec.name.clone(),
+        wanted: spec.autostart,
+        created_at: process::wall_clock(),
+        instances: instances.collect(),
+        spec,
     }
 }

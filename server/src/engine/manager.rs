@@ -136,6 +136,11 @@ impl Engine {
         Ok(engine)
     }
 
+    /// Does this on the thread of the engine, next to its actors.
+    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
+        self.0.runtime.spawn(work)
+    }
+
     /// Calls this on the thread of the engine, again and again, for as long as that gets on.
     pub fn keep_calling(&self, every: std::time::Duration, call: impl Fn() + Send + 'static) {
         self.0.runtime.spawn(async move {

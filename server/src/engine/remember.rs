@@ -4,24 +4,48 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use app::model::AppRecord;
-use tokio::task::spawn_blocking;
+use tokio::sync::MutexGuard;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::manager::Engine;
 
 /// How long to wait before what is owed is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 
+/// What is being written down, by another thread.
+#[must_use = "it counts once it is written"]
+pub(super) struct Writing<'a> {
+    engine: &'a Engine,
+    _turn: MutexGuard<'a, ()>,
+    written: JoinHandle<Result<(), String>>,
+}
+
+impl Writing<'_> {
+    /// Waits until it is written, or owed.
+    pub(super) async fn done(self) {
+        if let Ok(Err(error)) = self.written.await {
+            self.engine.node_event(&format!(
+                "what was asked for could not be written down; until it is, it holds only as long as qd runs: {error}"
+            ));
+            self.engine.owe(None);
+        }
+    }
+}
+
 impl Engine {
     /// Writes down these apps as they are now.
     pub(super) async fn remember(&self, records: Vec<AppRecord>) {
-        let _turn = self.0.writing.lock().await;
-        let store = self.0.store.clone();
-        if let Ok(Err(error)) = spawn_blocking(move || store.put(&records)).await {
-            self.node_event(&format!(
-                "what was asked for could not be written down; until it is, it holds only as long as qd runs: {error}"
-            ));
-            self.owe(None);
+        if !records.is_empty() {
+            self.begin_to_remember(records).await.done().await;
         }
+    }
+
+    /// The same, without waiting for it. Nobody else writes meanwhile.
+    pub(super) async fn begin_to_remember(&self, records: Vec<AppRecord>) -> Writing<'_> {
+        let turn = self.0.writing.lock().await;
+        let store = self.0.store.clone();
+        let written = spawn_blocking(move || if records.is_empty() { Ok(()) } else { store.put(&records) });
+        Writing { engine: self, _turn: turn, written }
     }
 
     /// Writes down that an app is gone.

@@ -7,6 +7,7 @@
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use rustix::process::Rlimit;
@@ -20,6 +21,8 @@ const LISTEN_PID: &[u8] = b"LISTEN_PID=";
 const DIGITS: usize = 10;
 /// Room for the calls that the new process makes before it is the program.
 const STACK: usize = 64 << 10;
+/// All there are (signal(7)).
+const SIGNALS: RangeInclusive<c_int> = 1..=64;
 /// Descriptors of ours are put out of the way of those that the program is to have, which begin at 0.
 const OUT_OF_THE_WAY: c_int = 64;
 
@@ -108,6 +111,7 @@ pub(super) struct Failure {
 /// What both sides know.
 struct Shared<'a> {
     plan: &'a Plan<'a>,
+    ignored: &'a [c_int],
     /// Where each file goes first.
     moved: Vec<c_int>,
     env: Vec<*const c_char>,
@@ -121,19 +125,34 @@ struct Shared<'a> {
     outside: c_int,
 }
 
-/// What a new process has for its stack, one after the other, so that none has to be cleared for the next.
+/// What new processes need of the thread that starts them, one after the other.
 #[derive(Debug)]
-pub(super) struct Stack(Vec<u8>);
+pub(super) struct Cradle {
+    /// For the stack of each, so that none has to be cleared for the next.
+    stack: Vec<u8>,
+    /// Signals that we ignore, as the Rust runtime does with SIGPIPE, and as `nohup` had us do.
+    ignored: Vec<c_int>,
+}
 
-impl Default for Stack {
+impl Default for Cradle {
     fn default() -> Self {
-        Self(vec![0; STACK])
+        Self { stack: vec![0; STACK], ignored: SIGNALS.filter(|signal| is_ignored(*signal)).collect() }
+    }
+}
+
+fn is_ignored(signal: c_int) -> bool {
+    #[expect(unsafe_code, reason = "what is done at a signal has no safe form")]
+    // SAFETY: it asks and changes nothing; what it fills is plain memory for which zeros are valid.
+    unsafe {
+        let mut now: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut now) == 0 && now.sa_sigaction == libc::SIG_IGN
     }
 }
 
 impl Plan<'_> {
     /// Makes the process. Gives it once it is the program.
-    pub(super) fn carry_out(&self, stack: &mut Stack) -> Result<Born, Failure> {
+    pub(super) fn carry_out(&self, cradle: &mut Cradle) -> Result<Born, Failure> {
+        let Cradle { stack, ignored } = cradle;
         let moved = vec![-1; self.files.len()];
         let mut env = self.env.list.clone();
         if self.listens {
@@ -142,6 +161,7 @@ impl Plan<'_> {
         }
         let mut shared = Shared {
             plan: self,
+            ignored,
             moved,
             env,
             number: [0; LISTEN_PID.len() + DIGITS + 1],
@@ -156,12 +176,12 @@ impl Plan<'_> {
         // become the program (CLONE_VFORK). All signals are blocked, so none of our handlers runs in it.
         let made = unsafe {
             let argument = (&raw mut shared).cast();
-            let inside = self.cgroup.map(|cgroup| clone_into(cgroup, &mut stack.0, begin, argument));
+            let inside = self.cgroup.map(|cgroup| clone_into(cgroup, stack, begin, argument));
             match inside {
                 Some(Ok(made)) => Ok(made),
                 Some(Err(_)) | None => {
                     shared.inside = false;
-                    clone(&mut stack.0, begin, (&raw mut shared).cast())
+                    clone(stack, begin, (&raw mut shared).cast())
                 }
             }
         };
@@ -251,9 +271,15 @@ impl Shared<'_> {
                     self.outside = errno();
                 }
             }
-            // Handlers are ours, and what a shell set to be ignored would stay so (execve(2)).
-            for signal in 1..=64 {
-                libc::signal(signal, libc::SIG_DFL);
+            // Handlers are ours, which `clone_into` has taken away, and what a shell set to be ignored would stay so (execve(2)).
+            if self.inside {
+                for signal in self.ignored {
+                    libc::signal(*signal, libc::SIG_DFL);
+                }
+            } else {
+                for signal in SIGNALS {
+                    libc::signal(signal, libc::SIG_DFL);
+                }
             }
             attempt!(libc::setsid());
             for (file, moved) in plan.files.iter().zip(&mut self.moved) {

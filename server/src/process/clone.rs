@@ -26,7 +26,8 @@ pub(super) unsafe fn clone(stack: &mut [u8], begin: Begin, argument: *mut c_void
     if pid < 0 { Err(io::Error::last_os_error()) } else { Ok((pid, handle)) }
 }
 
-/// The same, born into the cgroup of this folder (`CLONE_INTO_CGROUP`, Linux 5.7). To enter one later costs milliseconds: the
+/// The same, born into the cgroup of this folder (`CLONE_INTO_CGROUP`, Linux 5.7), and with our handlers of signals taken away
+/// (`CLONE_CLEAR_SIGHAND`, Linux 5.5); what we ignore it still ignores. To enter one later costs milliseconds: the
 /// kernel waits until no processor is in the midst of a fork (`cgroup_threadgroup_rwsem`).
 ///
 /// # Errors
@@ -42,8 +43,9 @@ pub(super) unsafe fn clone_into(
     begin: Begin,
     argument: *mut c_void,
 ) -> io::Result<(c_int, RawFd)> {
-    /// Not among the flags of clone(2), which has no room for it (include/uapi/linux/sched.h).
+    /// Not among the flags of clone(2), which has no room for them (include/uapi/linux/sched.h).
     const INTO_CGROUP: u64 = 0x2_0000_0000;
+    const CLEAR_SIGHAND: u64 = 0x1_0000_0000;
     /// `clone_args`, of the version that has the cgroup.
     #[repr(C, align(8))]
     #[derive(Default)]
@@ -64,7 +66,7 @@ pub(super) unsafe fn clone_into(
     let bottom = stack.as_mut_ptr() as u64;
     let top = (bottom + stack.len() as u64) & !15;
     let arguments = Arguments {
-        flags: u64::from(FLAGS.unsigned_abs()) | INTO_CGROUP,
+        flags: u64::from(FLAGS.unsigned_abs()) | INTO_CGROUP | CLEAR_SIGHAND,
         pidfd: (&raw mut handle) as u64,
         exit_signal: u64::from(libc::SIGCHLD.unsigned_abs()),
         stack: bottom,

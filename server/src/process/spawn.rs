@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use app::model::ListenAddress;
 use thiserror::Error;
 
-use super::born::{Born, Failure, Plan, Stack, Stage, Strings};
+use super::born::{Born, Failure, Plan, Cradle, Stage, Strings};
 use super::cgroup::Cgroup;
 use super::command::Program;
 use super::conditions::Conditions;
@@ -100,7 +100,7 @@ pub struct Child {
 ///
 /// # Errors
 /// Nothing runs then.
-pub(super) fn spawn(mut launch: Launch, reaper: &Reaper, stack: &mut Stack) -> Result<Child, SpawnError> {
+pub(super) fn spawn(mut launch: Launch, reaper: &Reaper, cradle: &mut Cradle) -> Result<Child, SpawnError> {
     if let Some(identity) = &launch.conditions.identity {
         for (name, value) in [("HOME", &identity.home), ("USER", &identity.name), ("LOGNAME", &identity.name)] {
             if let Some(value) = value {
@@ -129,7 +129,7 @@ pub(super) fn spawn(mut launch: Launch, reaper: &Reaper, stack: &mut Stack) -> R
         nice: launch.conditions.nice,
         no_new_privs: launch.conditions.no_new_privs,
     };
-    let started = reaper.keep(|| plan.carry_out(stack), |born| born.pid);
+    let started = reaper.keep(|| plan.carry_out(cradle), |born| born.pid);
     let Born { pid, handle, outside } =
         started.map_err(|failure| explain(&failure, launch.program.path, &launch.cwd, &launch.conditions))?;
     launch.conditions.give_to_session(pid);
@@ -213,10 +213,28 @@ mod tests {
     fn exit_codes_and_signals_are_told_apart() {
         let reaper = Reaper::default();
         for (line, exit) in [("exit 7", RawExit::Code(7)), ("kill -9 $$", RawExit::Signal(9))] {
-            let child = spawn(launch("/bin/sh", &["-c", line]), &reaper, &mut Stack::default()).unwrap();
+            let child = spawn(launch("/bin/sh", &["-c", line]), &reaper, &mut Cradle::default()).unwrap();
             assert_eq!(wait(&child), exit, "{line}");
             reaper.forget(child.pidfd.pid());
         }
+    }
+
+    /// Of what we ignore, SIGPIPE at least: the Rust runtime does. With a cgroup another call makes the process.
+    #[test]
+    fn no_signal_is_ignored() {
+        let ignored = || std::fs::read_to_string("/proc/self/status").unwrap().contains("SigIgn:\t0000000000001000");
+        assert!(ignored());
+        let reaper = Reaper::default();
+        let cgroups = Cgroups::find(None, "spawn-signals").ok();
+        let cgroup = cgroups.and_then(|all| all.make(&format!("spawn-signals.{}", std::process::id())).ok());
+        for place in [None, cgroup.clone()] {
+            let mut plain = launch("/bin/sh", &["-c", "grep -q '^SigIgn:\t0000000000000000$' /proc/self/status"]);
+            plain.cgroup = place;
+            let child = spawn(plain, &reaper, &mut Cradle::default()).unwrap();
+            assert_eq!(wait(&child), RawExit::Code(0));
+            reaper.forget(child.pidfd.pid());
+        }
+        assert!(cgroup.is_none_or(|cgroup| cgroup.remove()));
     }
 
     /// In a cgroup, errors come back too, and what cannot be entered keeps nobody from running.
@@ -226,7 +244,7 @@ mod tests {
         let reaper = Reaper::default();
         let mut outside = launch("/bin/sh", &["-c", "exit 7"]);
         outside.cgroup = Some(Cgroup::at(folder.path()));
-        let child = spawn(outside, &reaper, &mut Stack::default()).unwrap();
+        let child = spawn(outside, &reaper, &mut Cradle::default()).unwrap();
         assert!(child.outside.is_some());
         assert_eq!(wait(&child), RawExit::Code(7));
         reaper.forget(child.pidfd.pid());
@@ -237,10 +255,10 @@ mod tests {
         };
         let mut gone = launch("/no/such/program", &[]);
         gone.cgroup = Some(cgroup.clone());
-        assert!(matches!(spawn(gone, &reaper, &mut Stack::default()), Err(SpawnError::NotFound(_))));
+        assert!(matches!(spawn(gone, &reaper, &mut Cradle::default()), Err(SpawnError::NotFound(_))));
         let mut inside = launch("/bin/sleep", &["60"]);
         inside.cgroup = Some(cgroup.clone());
-        let child = spawn(inside, &reaper, &mut Stack::default()).unwrap();
+        let child = spawn(inside, &reaper, &mut Cradle::default()).unwrap();
         let mut one = (cgroup.pids().unwrap(), child.outside.is_none());
         one.0.retain(|pid| *pid != child.pidfd.pid());
         child.pidfd.send(9).unwrap();
@@ -252,7 +270,7 @@ mod tests {
 
     #[test]
     fn it_leads_a_session_of_its_own() {
-        let child = spawn(launch("/bin/sleep", &["60"]), &Reaper::default(), &mut Stack::default()).unwrap();
+        let child = spawn(launch("/bin/sleep", &["60"]), &Reaper::default(), &mut Cradle::default()).unwrap();
         let pid = rustix::process::Pid::from_raw(child.pidfd.pid() as i32);
         assert_eq!(rustix::process::getsid(pid).unwrap(), pid.unwrap());
         child.pidfd.send(9).unwrap();
@@ -265,7 +283,7 @@ mod tests {
         let file = folder.path().join("tool");
         std::fs::write(&file, "no format at all").unwrap();
         let try_it = |path: &std::path::Path| {
-            spawn(launch(path.to_str().unwrap(), &[]), &Reaper::default(), &mut Stack::default()).unwrap_err()
+            spawn(launch(path.to_str().unwrap(), &[]), &Reaper::default(), &mut Cradle::default()).unwrap_err()
         };
         assert_eq!(try_it(&file), SpawnError::NotPermitted(file.clone()));
         std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
@@ -279,6 +297,6 @@ mod tests {
         assert!(matches!(try_it(&file), SpawnError::Other(why) if why.contains("busy")));
         let mut elsewhere = launch("/bin/true", &[]);
         elsewhere.cwd = folder.path().join("gone");
-        assert!(matches!(spawn(elsewhere, &Reaper::default(), &mut Stack::default()), Err(SpawnError::NoFolder(_))));
+        assert!(matches!(spawn(elsewhere, &Reaper::default(), &mut Cradle::default()), Err(SpawnError::NoFolder(_))));
     }
 }

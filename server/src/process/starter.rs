@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::born::Stack;
+use super::born::Cradle;
 use super::reaper::Reaper;
 use super::spawn::{Child, Launch, SpawnError, spawn};
 
@@ -48,14 +48,14 @@ impl Starter {
 }
 
 fn work(queue: &Mutex<Receiver<Job>>, reaper: &Reaper) {
-    let mut stack = Stack::default();
+    let mut cradle = Cradle::default();
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((launch, done)) = job else { return };
         if done.is_closed() {
             continue;
         }
-        if let Err(Ok(unwanted)) = done.send(spawn(launch, reaper, &mut stack)) {
+        if let Err(Ok(unwanted)) = done.send(spawn(launch, reaper, &mut cradle)) {
             let _ = unwanted.pidfd.send(libc::SIGKILL);
             reaper.abandon(unwanted.pidfd.pid());
         }
