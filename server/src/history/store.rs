@@ -56,6 +56,7 @@ impl History {
         let (writer, inbox) = channel();
         let shared = Arc::new(Shared {
             readers: Readers::new(&path),
+            is_new: !path.exists(),
             path,
             settings,
             notify,
@@ -153,6 +154,8 @@ impl History {
         let recent = lock(&self.shared.recent).events().next_back().map(|event| event.id);
         match recent {
             Some(id) => Ok(Some(id)),
+            // Memory has had all that there are.
+            None if self.shared.is_new => Ok(None),
             None => self.read(|connection| Ok(events::last_id(connection)?)),
         }
     }

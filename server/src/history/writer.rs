@@ -19,6 +19,8 @@ use super::recent::{MINUTES, Recent};
 use super::sample::MINUTE_MS;
 use super::{DAY, Error, Notify, Settings, before, now, sqlite};
 
+/// How long a database waits to be made where there was none.
+const NEW_WAITS: Duration = Duration::from_millis(100);
 /// How long events may wait to be written together.
 const EVENTS_WAIT: Duration = Duration::from_secs(1);
 /// How long samples may.
@@ -50,6 +52,8 @@ pub(super) enum Message {
 /// What the writer shares with all who ask.
 pub(super) struct Shared {
     pub(super) path: PathBuf,
+    /// There was no database.
+    pub(super) is_new: bool,
     pub(super) settings: Settings,
     pub(super) notify: Notify,
     pub(super) recent: Mutex<Recent>,
@@ -106,7 +110,13 @@ impl Writer {
 
     /// Works until it is closed, or nobody is left who could send.
     pub(super) fn run(mut self, inbox: &Receiver<Message>) {
-        self.open();
+        if self.shared.is_new {
+            // There is nothing to be read in it, and apps have to be started.
+            self.flush_at = Instant::now() + NEW_WAITS;
+            self.chores_at = self.flush_at;
+        } else {
+            self.open();
+        }
         loop {
             let next = self.flush_at.min(self.chores_at);
             match inbox.recv_timeout(next.saturating_duration_since(Instant::now())) {

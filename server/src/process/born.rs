@@ -7,7 +7,6 @@
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::io;
-use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use rustix::process::Rlimit;
@@ -21,8 +20,6 @@ const LISTEN_PID: &[u8] = b"LISTEN_PID=";
 const DIGITS: usize = 10;
 /// Room for the calls that the new process makes before it is the program.
 const STACK: usize = 64 << 10;
-/// All there are (signal(7)).
-const SIGNALS: RangeInclusive<c_int> = 1..=64;
 /// Descriptors of ours are put out of the way of those that the program is to have, which begin at 0.
 const OUT_OF_THE_WAY: c_int = 64;
 
@@ -136,17 +133,33 @@ pub(super) struct Cradle {
 
 impl Default for Cradle {
     fn default() -> Self {
-        Self { stack: vec![0; STACK], ignored: SIGNALS.filter(|signal| is_ignored(*signal)).collect() }
+        Self { stack: vec![0; STACK], ignored: ALL_SIGNALS.into_iter().filter(|signal| is_ignored(*signal)).collect() }
     }
 }
 
-fn is_ignored(signal: c_int) -> bool {
-    #[expect(unsafe_code, reason = "what is done at a signal has no safe form")]
-    // SAFETY: it asks and changes nothing; what it fills is plain memory for which zeros are valid.
-    unsafe {
-        let mut now: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(signal, std::ptr::null(), &raw mut now) == 0 && now.sa_sigaction == libc::SIG_IGN
+/// What is done at a signal, as the kernel takes it: first the handler, 0 for the default (`SIG_DFL`). The C library refuses to
+/// speak of the two signals that it keeps to itself, which somebody may ignore all the same.
+type Action = [usize; 4];
+static DEFAULT: Action = [0; 4];
+/// Of a set of signals, in bytes.
+const SET: usize = 8;
+/// All signals there are (signal(7)).
+const ALL_SIGNALS: [c_int; 64] = {
+    let mut all = [0; 64];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = at as c_int + 1;
+        at += 1;
     }
+    all
+};
+
+fn is_ignored(signal: c_int) -> bool {
+    let mut now: Action = [0; 4];
+    #[expect(unsafe_code, reason = "what is done at a signal has no safe form")]
+    // SAFETY: it asks and changes nothing, and the kernel writes no more than this.
+    let asked = unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, std::ptr::null::<Action>(), &raw mut now, SET) };
+    asked == 0 && now[0] == libc::SIG_IGN
 }
 
 impl Plan<'_> {
@@ -272,14 +285,9 @@ impl Shared<'_> {
                 }
             }
             // Handlers are ours, which `clone_into` has taken away, and what a shell set to be ignored would stay so (execve(2)).
-            if self.inside {
-                for signal in self.ignored {
-                    libc::signal(*signal, libc::SIG_DFL);
-                }
-            } else {
-                for signal in SIGNALS {
-                    libc::signal(signal, libc::SIG_DFL);
-                }
+            let cleared = if self.inside { self.ignored } else { &ALL_SIGNALS };
+            for signal in cleared {
+                libc::syscall(libc::SYS_rt_sigaction, *signal, &raw const DEFAULT, std::ptr::null::<Action>(), SET);
             }
             attempt!(libc::setsid());
             for (file, moved) in plan.files.iter().zip(&mut self.moved) {

@@ -28,6 +28,7 @@ impl Bench {
         let (told, notices) = channel();
         let told = Mutex::new(told);
         let shared = Shared {
+            is_new: false,
             readers: Readers::new(&path),
             path,
             settings,
