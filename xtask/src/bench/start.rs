@@ -13,7 +13,7 @@ use super::supervisor::{Supervisor, Take};
 use super::table::Row;
 
 const APPS: usize = 100;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 7;
 /// Before each start, so that what the kernel still does for the processes that ended before is over. runit starts nothing from a folder
 /// that was made within the same second.
 const CALM: Duration = Duration::from_secs(2);
