@@ -89,6 +89,9 @@ pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
     runtime.block_on(running.run(&place, sockets, specs.unwrap_or_default(), file, settings, ended))
 }
 
+/// What must not be lost, and the apps in it.
+type Remembered = (State, Vec<AppRecord>);
+
 /// The databases.
 struct Opened {
     /// What must not be lost.
@@ -113,7 +116,7 @@ fn open_history(home: &Path, settings: &Settings, notify: Notify) -> History {
 }
 
 /// Opens `state.db`, and reads which apps there are, on a thread of its own: it waits for the disk.
-fn open_state(home: &Path, notify: Notify) -> Result<JoinHandle<Result<(State, Vec<AppRecord>), Failure>>, Failure> {
+fn open_state(home: &Path, notify: Notify) -> Result<JoinHandle<Result<Remembered, Failure>>, Failure> {
     let home = home.to_owned();
     let open = move || {
         let state = State::open(&home, &notify).map_err(|error| failed("state.db cannot be opened", &error))?;

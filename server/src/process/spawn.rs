@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use app::model::ListenAddress;
 use thiserror::Error;
 
-use super::born::{Born, Failure, Plan, Cradle, Stage, Strings};
+use super::born::{Born, Cradle, Failure, Plan, Stage, Strings};
 use super::cgroup::Cgroup;
 use super::command::Program;
 use super::conditions::Conditions;
