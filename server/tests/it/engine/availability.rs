@@ -47,7 +47,7 @@ fn a_crash_counts_and_what_was_asked_for_does_not() {
 
 #[test]
 fn an_outage_goes_on_over_a_kill_of_the_node() {
-    let apps = r#"{"apps":[{"name":"a","script":"sleep","args":"600","restart_delay":"3s"}]}"#;
+    let apps = r#"{"apps":[{"name":"a","script":"sleep","args":"600","restart_delay":"20s"}]}"#;
     let mut daemon = Daemon::serve(apps, 1);
     kill(daemon.pid("a"));
     daemon.until("it is down", || daemon.status("a") == "waiting restart");
