@@ -127,7 +127,7 @@ impl Engine {
                 self.change(&cell, spec, intake, by, &mut changes);
             }
         }
-        changes.answers.sort_by_key(|(name, _)| order.iter().position(|one| one == name));
+        changes.answers.sort_by_cached_key(|(name, _)| order.iter().position(|one| one == name));
         // First: a kill between the two would leave processes of an app that the next qd does not know, and it would start
         // others beside them.
         written.done().await;

@@ -35,9 +35,7 @@ impl Writing<'_> {
 impl Engine {
     /// Writes down these apps as they are now.
     pub(super) async fn remember(&self, records: Vec<AppRecord>) {
-        if !records.is_empty() {
-            self.begin_to_remember(records).await.done().await;
-        }
+        self.begin_to_remember(records).await.done().await;
     }
 
     /// The same, without waiting for it. Nobody else writes meanwhile.
