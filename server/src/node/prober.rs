@@ -75,7 +75,8 @@ impl Prober {
             });
             self.reports.retain(|name| apps.iter().any(|app| app.name == name));
             for app in apps.iter() {
-                let health = self.engine.running_spec(&app.name).map(|spec| spec.health.clone()).unwrap_or_default();
+                // One that is being added has none yet; there are news when it is started.
+                let Some(health) = self.engine.running_spec(&app.name).map(|spec| spec.health.clone()) else { continue };
                 for one in &app.instances {
                     let key = (app.name.clone(), one.index);
                     if cared.get(&key).is_some_and(|(known, _)| *known == health) {

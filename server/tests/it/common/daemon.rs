@@ -128,8 +128,14 @@ impl Daemon {
     pub(crate) fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
         let limit = Instant::now() + PATIENCE;
         while !is_so() {
-            assert!(Instant::now() < limit, "still not so: {what}; {:?}", self.place.qd("ls"));
+            assert!(Instant::now() < limit, "still not so: {what}\n{}", self.all_that_is_known());
         }
+    }
+
+    /// For whoever has to find out why a test failed.
+    fn all_that_is_known(&self) -> String {
+        let shown = ["ls", "describe all --json"].map(|words| self.place.qd(words).out);
+        format!("{}\n{}", shown.join("\n"), std::fs::read_to_string(self.said()).unwrap_or_default())
     }
 
     /// Runs a command that must be done.

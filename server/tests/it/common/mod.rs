@@ -8,6 +8,7 @@ mod fake;
 pub(crate) mod invariants;
 mod node;
 mod place;
+mod ports;
 pub(crate) mod random;
 pub(crate) mod sample;
 
@@ -17,3 +18,4 @@ pub(crate) use events::EventStream;
 pub(crate) use fake::Fake;
 pub(crate) use node::{Node, Options};
 pub(crate) use place::{Ended, Place, has_python, qd, skipped};
+pub(crate) use ports::{free_port, two_free_ports};

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::common::clock::Clock;
 use crate::common::daemon::send;
 use crate::common::random::{Random, number};
-use crate::common::{Daemon, Place};
+use crate::common::{Daemon, Place, free_port};
 
 const HOUR: i64 = 3600;
 /// Longer than what is allowed to pass between two signs of life.
@@ -67,8 +67,7 @@ fn apps(pace: u64, copies: u64) -> Value {
                 app["health"]["heartbeat"]["file"] = json!(format!("alive-file-{copy}"));
             }
             if app["script"] == "answers.js" {
-                let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-                app["port"] = json!(socket.local_addr().unwrap().port());
+                app["port"] = json!(free_port());
             }
             apps.push(app);
         }

@@ -1,14 +1,14 @@
 //! Each trouble that the services of the examples make on request: noticed, told in the right words, and healed by the policy.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::common::daemon::runs;
-use crate::common::{Daemon, Place};
+use crate::common::{Daemon, Place, free_port};
 
 const STACK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/translation-stack");
 
@@ -44,10 +44,6 @@ fn cases() -> Vec<Case> {
         case("spin?seconds=600", json!({"cpu": {"above": 15, "for": "1s", "on_failure": "restart"}}), "probe", "% of a core"),
         case("leak?mb=300", json!({}), "memory-limit", "over its limit of 200 MB"),
     ]
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 fn post(port: u16, path: &str) {

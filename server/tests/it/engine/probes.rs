@@ -1,12 +1,11 @@
 //! Health checks of real processes, and what is done about them.
 
-use std::net::TcpListener;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::common::daemon::send;
-use crate::common::{Daemon, Place};
+use crate::common::{Daemon, Place, free_port, two_free_ports};
 
 /// Answers as the file `mode` says: 500, slowly, or not at all.
 const APP: &str = r#"
@@ -25,10 +24,6 @@ const QUICK: &str = r#""interval":"50ms","retry_interval":"50ms","start_period":
 const PATIENT: &str = r#""timeout":"50s""#;
 /// For those that are to be found out when they do not answer.
 const IMPATIENT: &str = r#""timeout":"300ms""#;
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 /// Seed 002: an API on a port, with its health at `/api-health`.
 fn codebox(more: &str) -> (Daemon, u16) {
@@ -148,17 +143,6 @@ fn what_depends_on_something_that_is_down_is_left_alone() {
     assert_eq!(daemon.restarts("codebox"), 0);
     daemon.done("start db");
     daemon.until("it is restarted", || daemon.restarts("codebox") >= 1);
-}
-
-/// Of two ports, one after the other, the first.
-fn two_free_ports() -> u16 {
-    loop {
-        let first = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = first.local_addr().unwrap().port();
-        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
-            return port;
-        }
-    }
 }
 
 fn instances(daemon: &Daemon) -> Vec<Value> {

@@ -1,6 +1,6 @@
 //! Ready means ready; and who waits for whom.
 
-use crate::common::{Daemon, Place, has_python, skipped};
+use crate::common::{Daemon, Place, free_port, has_python, skipped};
 
 /// Says that it is ready when the file `go` is there. Answers `shutdown`.
 const NODE: &str = r#"
@@ -53,7 +53,7 @@ fn by_message_and_by_notification() {
 #[test]
 fn by_its_port() {
     let place = Place::new();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     place.write(
         "late.js",
         r#"

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::common::daemon::runs;
 use crate::common::random::number;
-use crate::common::{Daemon, Place, has_python, qd, skipped};
+use crate::common::{Daemon, Place, free_port, has_python, qd, skipped};
 
 /// Answers with its number in the cluster and its process. What it is to do instead is in `release`, when it starts.
 const NODE: &str = r#"
@@ -43,10 +43,6 @@ while not leaving:
     c.sendall(b"HTTP/1.0 200 OK\r\n\r\n- - %d" % os.getpid())
     c.close()
 "#;
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 /// An app on a port of its own; it has proven itself after 100 ms.
 fn serve(script: &str, mode: &str, instances: u32) -> (Daemon, u16) {

@@ -93,7 +93,10 @@ fn somebody_else_has_its_port() {
 fn one_that_fails_again_and_again() {
     let daemon = serve("sleep 0.3; exit 3", &json!({"max_restarts": 1000, "min_uptime": 10}), 0);
     let message = sign(&daemon, "flapping");
-    assert!(message.starts_with("failed 4 times within 10 min, last with exit code 3"), "{message}");
+    let rest = message.strip_prefix("failed ").unwrap();
+    let (times, rest) = rest.split_once(' ').unwrap();
+    // It may have failed once more before somebody looked.
+    assert!(times.parse::<u32>().unwrap() >= 4 && rest == "times within 10 min, last with exit code 3", "{message}");
 }
 
 #[test]
