@@ -63,15 +63,10 @@ pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
     let place = Place::open(&options.home)?;
     let (settings, warnings) = Settings::load(&options.home)?;
     let notices = Notices::default();
-    let opening = open_state(&options.home, notices.notify())?;
+    let state = Opening::begin(&options.home, notices.notify())?;
     let history = open_history(&options.home, &settings, notices.notify());
     let file = options.config.clone();
-    let specs = file.as_deref().map(|file| load(file, &settings)).transpose();
-    // Whatever else is wrong, it is not left in the midst of being opened, or mended.
-    let state = opening.join();
-    let specs = specs.inspect_err(|_| history.close())?;
-    let (state, records) = state.unwrap_or_else(|_| Err(Failure::Failed("state.db cannot be opened; see above".into())))?;
-    let opened = Opened { state, records, history };
+    let specs = file.as_deref().map(|file| load(file, &settings)).transpose().inspect_err(|_| history.close())?;
     for warning in warnings.iter().chain(specs.iter().flat_map(|loaded| &loaded.warnings)) {
         let _ = writeln!(io::stderr(), "warning: {warning}");
     }
@@ -84,7 +79,7 @@ pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
     // Not in `block_on`: what has a runtime of its own, and fails, drops it there, which tokio forbids.
     let running = {
         let _inside = runtime.enter();
-        Running::start(&place, &settings, end, &options.home, opened, &notices)?
+        Running::start(&place, &settings, end, &options.home, (state, history), &notices)?
     };
     runtime.block_on(running.run(&place, sockets, specs.unwrap_or_default(), file, settings, ended))
 }
@@ -92,13 +87,35 @@ pub fn serve(options: &ServeOptions) -> Result<(), Failure> {
 /// What must not be lost, and the apps in it.
 type Remembered = (State, Vec<AppRecord>);
 
-/// The databases.
-struct Opened {
-    /// What must not be lost.
-    state: State,
-    /// The apps in it.
-    records: Vec<AppRecord>,
-    history: History,
+/// `state.db`, which a thread of its own opens: it waits for the disk.
+struct Opening(Option<JoinHandle<Result<Remembered, Failure>>>);
+
+impl Opening {
+    fn begin(home: &Path, notify: Notify) -> Result<Self, Failure> {
+        let home = home.to_owned();
+        let open = move || {
+            let state = State::open(&home, &notify).map_err(|error| failed("state.db cannot be opened", &error))?;
+            let records = state.apps().map_err(|error| failed("the apps in state.db cannot be read", &error))?;
+            Ok((state, records))
+        };
+        let thread = std::thread::Builder::new().name("qd-state".into()).spawn(open);
+        let thread = thread.map_err(|error| {
+            failed("the thread that opens state.db cannot be started; are too many processes running?", &error)
+        })?;
+        Ok(Self(Some(thread)))
+    }
+
+    fn done(mut self) -> Result<Remembered, Failure> {
+        let opened = self.0.take().and_then(|thread| thread.join().ok());
+        opened.unwrap_or_else(|| Err(Failure::Failed("state.db cannot be opened; see above".into())))
+    }
+}
+
+impl Drop for Opening {
+    /// Whatever else is wrong, it is not left in the midst of being opened, or mended.
+    fn drop(&mut self) {
+        let _ = self.0.take().map(JoinHandle::join);
+    }
 }
 
 /// Opens `history.db`, which a thread of its own does.
@@ -113,18 +130,6 @@ fn open_history(home: &Path, settings: &Settings, notify: Notify) -> History {
         ..history::Settings::default()
     };
     History::open(home, kept, notify)
-}
-
-/// Opens `state.db`, and reads which apps there are, on a thread of its own: it waits for the disk.
-fn open_state(home: &Path, notify: Notify) -> Result<JoinHandle<Result<Remembered, Failure>>, Failure> {
-    let home = home.to_owned();
-    let open = move || {
-        let state = State::open(&home, &notify).map_err(|error| failed("state.db cannot be opened", &error))?;
-        let records = state.apps().map_err(|error| failed("the apps in state.db cannot be read", &error))?;
-        Ok((state, records))
-    };
-    let thread = std::thread::Builder::new().name("qd-state".into()).spawn(open);
-    thread.map_err(|error| failed("the thread that opens state.db cannot be started; are too many processes running?", &error))
 }
 
 fn failed(what: &str, why: &dyn std::fmt::Display) -> Failure {
@@ -169,7 +174,7 @@ impl Running {
         settings: &Settings,
         end: mpsc::UnboundedSender<End>,
         home: &Path,
-        Opened { state, records, history }: Opened,
+        (state, history): (Opening, History),
         notices: &Notices,
     ) -> Result<Self, Failure> {
         let logs = {
@@ -201,6 +206,7 @@ impl Running {
         let board = Arc::new(Board::new(node, journal, told, last_id, no_document(&hostname), sink));
         let (inside, caught) = Inside::start(&place.run, &place.id)
             .map_err(|error| failed("the thread that hears Node apps cannot be started", &error))?;
+        let (state, records) = state.done()?;
         let engine = Engine::start(Options {
             inside: inside.clone(),
             run: place.run.clone(),

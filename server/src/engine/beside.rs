@@ -26,15 +26,18 @@ impl Engine {
         let (reader, writer) = std::io::pipe().map_err(|error| refused(&error))?;
         let output = pipe::Receiver::from_owned_fd(reader.into()).map_err(|error| refused(&error))?;
         let errors = writer.try_clone().map_err(|error| refused(&error))?;
+        let conditions = Conditions::of(spec).map_err(|error| refused(&error))?;
+        let mut env = process::environment(spec, 0, 0, "beside");
+        conditions.enter(&mut env);
         let launch = Launch {
             program: Program { path: "/bin/sh".into(), args: vec!["-c".into(), line.into()] },
             cwd: spec.cwd.clone().into(),
-            env: process::environment(spec, 0, 0, "beside"),
+            env: Launch::env(&env).map_err(|error| refused(&error))?,
             stdout: writer.into(),
             stderr: errors.into(),
             more: Vec::new(),
             listens: false,
-            conditions: Conditions::of(spec).map_err(|error| refused(&error))?,
+            conditions,
             cgroup: None,
         };
         let started = self.0.shared.starter.start(launch).await.map_err(|error| refused(&error))?;

@@ -13,6 +13,7 @@ use super::adopt::Survivors;
 use super::ask::{self, Slot, ask, request_all};
 use super::instance::{Beginning, Goal, Message, Past};
 use super::manager::Engine;
+use super::remember::Written;
 use super::shared::AppCell;
 use super::terms::{Input, Why};
 use super::view;
@@ -26,8 +27,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Default)]
 struct Changes {
     answers: Vec<(String, Applied)>,
+    /// What is to be written down before anything of it is started.
     records: Vec<AppRecord>,
     starts: Vec<(Slot, Input)>,
+    coming: Vec<BoxFuture<'static, Result<(), String>>>,
     ending: Vec<BoxFuture<'static, ()>>,
 }
 
@@ -45,7 +48,7 @@ impl Engine {
         for mut record in records {
             self.0.shared.environments.share(&mut record.spec);
             let (wanted, name) = (record.wanted, record.name.clone());
-            let slots = self.insert(record, |pm_id, index| survivors.beginning(pm_id, &name, index));
+            let slots = self.insert(record, Written::already(), |pm_id, index| survivors.beginning(pm_id, &name, index));
             for (slot, fresh) in slots {
                 begun.push(ask::begun(&slot));
                 for (other, told) in survivors.beside(slot.pm_id, &name, slot.index) {
@@ -84,7 +87,7 @@ impl Engine {
                 for (one, pm_id) in record.instances.iter_mut().zip(self.free_pm_ids()) {
                     one.pm_id = pm_id;
                 }
-                self.insert(record.clone(), |_, _| (Beginning::Fresh, None));
+                self.insert(record.clone(), Written::already(), |_, _| (Beginning::Fresh, None));
                 added.push(record);
             }
             if wanted {
@@ -119,7 +122,7 @@ impl Engine {
         // It waits for the disk, while the rest is made ready here.
         let written = self.begin_to_remember(new.clone()).await;
         for record in new {
-            self.add(record, by, &mut changes);
+            self.add(record, written.written(), by, &mut changes);
         }
         for spec in known {
             let cell = self.apps().iter().find(|entry| entry.name == spec.name).map(|entry| entry.cell.clone());
@@ -128,13 +131,12 @@ impl Engine {
             }
         }
         changes.answers.sort_by_cached_key(|(name, _)| order.iter().position(|one| one == name));
-        // First: a kill between the two would leave processes of an app that the next qd does not know, and it would start
-        // others beside them.
         written.done().await;
         self.remember(changes.records).await;
         let coming: Vec<_> = changes.starts.into_iter().map(|(slot, input)| ask(&slot, input, Goal::Up)).collect();
         drop(changing);
         join_all(changes.ending).await;
+        join_all(changes.coming).await;
         join_all(coming).await;
         Ok(changes.answers)
     }
@@ -156,13 +158,14 @@ impl Engine {
         (new, known)
     }
 
-    fn add(&self, record: AppRecord, by: &Asker, changes: &mut Changes) {
+    fn add(&self, record: AppRecord, written: Written, by: &Asker, changes: &mut Changes) {
         let (name, wanted) = (record.name.clone(), record.wanted);
-        let slots = self.insert(record, |_, _| (Beginning::Fresh, None));
+        let slots = self.insert(record, written, |_, _| (Beginning::Fresh, None));
         self.app_event(&name, EventKind::Added, by, "added");
         if wanted {
-            let input = Input::Start(Why::plain(Cause::Config));
-            changes.starts.extend(slots.into_iter().map(|(slot, _)| (slot, input.clone())));
+            // All is made ready meanwhile, but the process.
+            let start = || Input::Start(Why::plain(Cause::Config));
+            changes.coming.extend(slots.iter().map(|(slot, _)| ask(slot, start(), Goal::Up).boxed()));
         }
         changes.answers.push((name, Applied::Added));
     }

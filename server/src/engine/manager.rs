@@ -16,6 +16,7 @@ use super::board::Board;
 use super::identity::Identities;
 use super::instance::{Actor, Beginning, Goal, Message, Past};
 use super::primary::WORKER;
+use super::remember::Written;
 use super::shared::{AppCell, Shared};
 use super::store::Store;
 use super::terms::{Input, Why};
@@ -209,10 +210,11 @@ impl Engine {
     pub(super) fn insert(
         &self,
         record: AppRecord,
+        written: Written,
         mut beginning: impl FnMut(u32, u32) -> (Beginning, Option<Past>),
     ) -> Vec<(Slot, bool)> {
         let shared = &self.0.shared;
-        let cell = Arc::new(AppCell::new(record.spec.clone(), shared.board.clone()));
+        let cell = Arc::new(AppCell::new(record.spec.clone(), written, shared.board.clone()));
         let now = process::wall_clock();
         let begun: Vec<_> = record.instances.iter().map(|one| (*one, beginning(one.pm_id, one.index))).collect();
         let rows = begun.iter().map(|(one, (_, past))| {
@@ -412,7 +414,9 @@ impl Engine {
     #[must_use]
     pub fn environment(&self, name: &str) -> Option<EnvBlock> {
         let pm_id = self.slots(name).first()?.pm_id;
-        Some(process::environment(&*self.running_spec(name)?, pm_id, 0, &self.0.shared.marker(pm_id, 0)))
+        let (spec, marker) = (self.running_spec(name)?, self.0.shared.marker(pm_id, 0));
+        let env = process::environment(&spec, pm_id, 0, &marker);
+        Some(env.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect())
     }
 
     /// Notes the memory of an instance, and restarts it if that is over its limit and it may be.

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use app::model::AppRecord;
-use tokio::sync::MutexGuard;
+use tokio::sync::{MutexGuard, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::manager::Engine;
@@ -18,9 +18,33 @@ pub(super) struct Writing<'a> {
     engine: &'a Engine,
     _turn: MutexGuard<'a, ()>,
     written: JoinHandle<Result<(), String>>,
+    under_way: watch::Sender<()>,
+}
+
+/// Whether something is written down.
+#[derive(Clone)]
+pub(super) struct Written(Option<watch::Receiver<()>>);
+
+impl Written {
+    /// It is already.
+    pub(super) fn already() -> Self {
+        Self(None)
+    }
+
+    /// Waits until it is written, or owed, or nobody is about it any more.
+    pub(super) async fn done(mut self) {
+        while let Some(under_way) = &mut self.0
+            && under_way.changed().await.is_ok()
+        {}
+    }
 }
 
 impl Writing<'_> {
+    /// For those who wait for it as well.
+    pub(super) fn written(&self) -> Written {
+        Written(Some(self.under_way.subscribe()))
+    }
+
     /// Waits until it is written, or owed.
     pub(super) async fn done(self) {
         if let Ok(Err(error)) = self.written.await {
@@ -43,7 +67,7 @@ impl Engine {
         let turn = self.0.writing.lock().await;
         let store = self.0.store.clone();
         let written = spawn_blocking(move || if records.is_empty() { Ok(()) } else { store.put(&records) });
-        Writing { engine: self, _turn: turn, written }
+        Writing { engine: self, _turn: turn, written, under_way: watch::Sender::new(()) }
     }
 
     /// Writes down that an app is gone.

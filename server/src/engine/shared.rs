@@ -13,6 +13,7 @@ use super::environments::Environments;
 use super::heartbeat::Heartbeats;
 use super::identity::{Identities, Identity, Locks};
 use super::primary::Primary;
+use super::remember::Written;
 use super::sockets::Sockets;
 use super::starts::Starts;
 use super::terms::Mono;
@@ -215,6 +216,8 @@ impl Shared {
 pub(super) struct AppCell {
     name: String,
     board: Arc<Board>,
+    /// That there is this app. Before, nothing of it may run: after a kill nobody would know what that is.
+    pub(super) written: Written,
     specs: Mutex<Specs>,
     /// Of the workers, in cluster mode.
     pub(super) primary: Primary,
@@ -228,10 +231,11 @@ struct Specs {
 }
 
 impl AppCell {
-    pub(super) fn new(spec: AppSpec, board: Arc<Board>) -> Self {
+    pub(super) fn new(spec: AppSpec, written: Written, board: Arc<Board>) -> Self {
         Self {
             name: spec.name.clone(),
             board,
+            written,
             specs: Mutex::new(Specs { running: Arc::new(spec), pending: None }),
             primary: Primary::default(),
             sockets: Sockets::default(),

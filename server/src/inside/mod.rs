@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use app::model::{AppSpec, EnvBlock, InsideFigures, ProfileKind};
+use app::model::{AppSpec, InsideFigures, ProfileKind};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -29,7 +29,7 @@ pub use word::Exception;
 use self::metrics::Told;
 use self::place::Place;
 use self::talk::Order;
-use crate::process::{self, Moment};
+use crate::process::{self, Moment, Variables};
 
 /// How many processes are heard at a time.
 const MOST: usize = 1024;
@@ -143,7 +143,7 @@ impl Inside {
     }
 
     /// Has an app that Node runs load the probe, by its environment, unless it does not want that or cannot reach it.
-    pub fn enter(&self, spec: &AppSpec, env: &mut EnvBlock) {
+    pub fn enter(&self, spec: &AppSpec, env: &mut Variables<'_>) {
         if let Some(place) = &self.0.place {
             place.enter(spec, env);
         }

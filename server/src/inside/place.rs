@@ -6,9 +6,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use app::model::{AppSpec, EnvBlock};
+use app::model::AppSpec;
 
 use crate::config::interpreter;
+use crate::process::Variables;
 
 const PROBE: &str = include_str!("../../node/probe.cjs");
 
@@ -64,8 +65,8 @@ impl Place {
         }
     }
 
-    pub(super) fn enter(&self, spec: &AppSpec, env: &mut EnvBlock) {
-        let options = env.get("NODE_OPTIONS").map(String::as_str).unwrap_or_default();
+    pub(super) fn enter(&self, spec: &AppSpec, env: &mut Variables<'_>) {
+        let options = env.get("NODE_OPTIONS").map(|options| &**options).unwrap_or_default();
         let is_forbidden = |option: &str| FORBIDS.iter().any(|forbids| option.starts_with(forbids));
         let is_other_user = spec.uid.is_some() || spec.gid.is_some();
         let is_wanted = spec.node_probe
@@ -78,8 +79,8 @@ impl Place {
         let (Some(probe), Some(socket)) = (self.probe.to_str(), self.socket.to_str()) else { return };
         if is_wanted && self.probe.is_file() {
             let load = format!("--require {} {options}", quoted(probe));
-            env.insert("NODE_OPTIONS".into(), load.trim_end().to_owned());
-            env.insert("QD_PROBE".into(), socket.to_owned());
+            env.insert("NODE_OPTIONS".into(), load.trim_end().to_owned().into());
+            env.insert("QD_PROBE".into(), socket.to_owned().into());
         }
     }
 }
@@ -112,6 +113,8 @@ fn quoted(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
     #[test]
@@ -122,9 +125,9 @@ mod tests {
         let loaded = |change: &dyn Fn(&mut AppSpec), options: Option<&str>| {
             let mut spec = AppSpec { script: "app.js".into(), ..AppSpec::default() };
             change(&mut spec);
-            let mut env: EnvBlock = options.map(|options| ("NODE_OPTIONS".into(), options.into())).into_iter().collect();
+            let mut env: Variables<'_> = options.map(|options| ("NODE_OPTIONS".into(), options.into())).into_iter().collect();
             place.enter(&spec, &mut env);
-            env.remove("QD_PROBE").and_then(|_| env.remove("NODE_OPTIONS"))
+            env.remove("QD_PROBE").and_then(|_| env.remove("NODE_OPTIONS")).map(Cow::into_owned)
         };
         assert_eq!(loaded(&|_| {}, None), Some(format!("--require {probe}")));
         assert_eq!(loaded(&|_| {}, Some("--inspect")), Some(format!("--require {probe} --inspect")));

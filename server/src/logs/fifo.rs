@@ -24,13 +24,12 @@ pub(super) struct Fifo {
 
 /// Opens a FIFO, and makes it if there is none. What else has its name is removed.
 pub(super) fn open(path: &Path) -> io::Result<Fifo> {
-    match rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::Fifo => {}
-        Ok(_) => {
+    if !make(path)? {
+        let stat = rustix::fs::statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Fifo {
             std::fs::remove_file(path)?;
             make(path)?;
         }
-        Err(_) => make(path)?,
     }
     // Opening for both never waits for another side (fifo(7)).
     let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -56,13 +55,18 @@ pub(super) fn is_empty(path: &Path) -> bool {
     opened.is_ok_and(|fifo| rustix::io::ioctl_fionread(&fifo) == Ok(0))
 }
 
-fn make(path: &Path) -> io::Result<()> {
-    match rustix::fs::mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR) {
+/// Says false where its name is taken.
+fn make(path: &Path) -> io::Result<bool> {
+    let once = || match rustix::fs::mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR) {
+        Err(Errno::EXIST) => Ok(false),
+        made => made.map(|()| true),
+    };
+    match once() {
         Err(Errno::NOENT) => {
             if let Some(folder) = path.parent() {
                 super::service::make_folder(folder)?;
             }
-            Ok(rustix::fs::mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR)?)
+            Ok(once()?)
         }
         made => Ok(made?),
     }

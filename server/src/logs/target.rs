@@ -326,11 +326,15 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 fn open_once(path: &Path) -> io::Result<File> {
     // Never O_APPEND: splice(2) refuses it. O_NONBLOCK matters for terminals and pipes alone.
     let flags = OFlags::CREATE | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let mode = Mode::RUSR | Mode::WUSR;
-    let open = |access| rustix::fs::open(path, flags | access, mode);
-    refuse_foreign_link(path)?;
-    match open(OFlags::RDWR) {
-        Err(Errno::ACCESS) => Ok(open(OFlags::WRONLY)?.into()),
+    let open = |flags| match rustix::fs::open(path, flags | OFlags::RDWR, Mode::RUSR | Mode::WUSR) {
+        Err(Errno::ACCESS) => rustix::fs::open(path, flags | OFlags::WRONLY, Mode::RUSR | Mode::WUSR),
+        opened => opened,
+    };
+    match open(flags | OFlags::NOFOLLOW) {
+        Err(Errno::LOOP) => {
+            refuse_foreign_link(path)?;
+            Ok(open(flags)?.into())
+        }
         opened => Ok(opened?.into()),
     }
 }

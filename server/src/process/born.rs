@@ -25,38 +25,35 @@ const OUT_OF_THE_WAY: c_int = 64;
 
 /// Texts as the kernel takes them, each with a NUL byte at its end. Made before the clone, because nothing may be allocated
 /// after it; in one piece, because an environment has many.
-pub(super) struct Strings {
-    _bytes: Vec<u8>,
-    list: Vec<*const c_char>,
+#[derive(Debug)]
+pub struct Texts {
+    bytes: Vec<u8>,
+    starts: Vec<usize>,
 }
 
-impl Strings {
+impl Texts {
     /// Each text is given in parts. None if one of them holds a NUL byte.
     pub(super) fn new<'t, const PARTS: usize>(texts: impl Iterator<Item = [&'t [u8]; PARTS]> + Clone) -> Option<Self> {
         let length = texts.clone().map(|parts| parts.iter().map(|part| part.len()).sum::<usize>() + 1).sum();
-        let mut bytes = Vec::with_capacity(length);
-        let mut starts = Vec::new();
+        let (mut bytes, mut starts) = (Vec::with_capacity(length), Vec::with_capacity(texts.clone().count()));
         for parts in texts {
             starts.push(bytes.len());
-            for part in parts {
-                if memchr::memchr(0, part).is_some() {
-                    return None;
-                }
-                bytes.extend_from_slice(part);
-            }
+            parts.into_iter().for_each(|part| bytes.extend_from_slice(part));
             bytes.push(0);
         }
-        // From here on they stay where they are.
-        let list = starts.into_iter().map(|start| bytes[start..].as_ptr().cast());
-        Some(Self { list: list.chain([std::ptr::null()]).collect(), _bytes: bytes })
+        (memchr::memchr_iter(0, &bytes).count() == starts.len()).then_some(Self { bytes, starts })
+    }
+
+    fn pointers(&self) -> impl Iterator<Item = *const c_char> {
+        self.starts.iter().map(|start| self.bytes[*start..].as_ptr().cast())
     }
 }
 
 /// What becomes of the new process.
 pub(super) struct Plan<'a> {
     pub(super) path: CString,
-    pub(super) args: Strings,
-    pub(super) env: Strings,
+    pub(super) args: Texts,
+    pub(super) env: Texts,
     pub(super) cwd: CString,
     /// What it is to have open, from 0 on.
     pub(super) files: Vec<&'a OwnedFd>,
@@ -111,6 +108,8 @@ struct Shared<'a> {
     ignored: &'a [c_int],
     /// Where each file goes first.
     moved: Vec<c_int>,
+    /// Both end with a null pointer.
+    args: Vec<*const c_char>,
     env: Vec<*const c_char>,
     /// Room for `LISTEN_PID`.
     number: [u8; LISTEN_PID.len() + DIGITS + 1],
@@ -167,16 +166,14 @@ impl Plan<'_> {
     pub(super) fn carry_out(&self, cradle: &mut Cradle) -> Result<Born, Failure> {
         let Cradle { stack, ignored } = cradle;
         let moved = vec![-1; self.files.len()];
-        let mut env = self.env.list.clone();
-        if self.listens {
-            // Its place is taken by what the new process alone can know.
-            env.insert(0, c"".as_ptr());
-        }
+        // Its place is taken by what the new process alone can know.
+        let number = self.listens.then_some(c"".as_ptr());
         let mut shared = Shared {
             plan: self,
             ignored,
             moved,
-            env,
+            args: self.args.pointers().chain([std::ptr::null()]).collect(),
+            env: number.into_iter().chain(self.env.pointers()).chain([std::ptr::null()]).collect(),
             number: [0; LISTEN_PID.len() + DIGITS + 1],
             stage: Stage::Clone,
             errno: 0,
@@ -340,7 +337,7 @@ impl Shared<'_> {
             libc::sigemptyset(&raw mut none);
             libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
             // Directly, because execvp(3) hands a file of an unknown format to a shell instead of saying so.
-            libc::execve(plan.path.as_ptr(), plan.args.list.as_ptr(), self.env.as_ptr());
+            libc::execve(plan.path.as_ptr(), self.args.as_ptr(), self.env.as_ptr());
         }
         errno()
     }

@@ -1,10 +1,12 @@
 //! From a definition to what is executed: which program, with which arguments and environment.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use app::model::{AppSpec, EnvBlock, ExecMode, Interpreter};
+use app::model::{AppSpec, ExecMode, Interpreter};
 
 use super::manager::MANAGER_VARIABLES;
 use super::spawn::SpawnError;
@@ -109,41 +111,46 @@ fn is_program(path: &Path) -> bool {
     binary || (executable && head[..read].starts_with(b"#!")) || read == 0
 }
 
+/// An environment that is mostly what a definition says.
+pub type Variables<'a> = BTreeMap<Cow<'a, str>, Cow<'a, str>>;
+
 /// The environment of an instance: the caller's, the configured one over it, and what PM2 tells its apps.
 #[must_use]
-pub fn environment(spec: &AppSpec, pm_id: u32, index: u32, marker: &str) -> EnvBlock {
-    let mut env = EnvBlock::clone(&spec.inherited_env);
+pub fn environment<'a>(spec: &'a AppSpec, pm_id: u32, index: u32, marker: &'a str) -> Variables<'a> {
     // The caller may be run by a service manager, as we may be.
-    env.retain(|name, _| !MANAGER_VARIABLES.contains(&name.as_str()));
-    env.extend(spec.env.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let inherited = spec.inherited_env.iter().filter(|(name, _)| !MANAGER_VARIABLES.contains(&name.as_str()));
+    let told = inherited.chain(&spec.env).map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+    let mut env: Variables<'_> = told.collect();
     if let Some(variable) = &spec.increment_var {
-        let base: i64 = env.get(variable).and_then(|value| value.parse().ok()).unwrap_or(0);
-        env.insert(variable.clone(), (base + i64::from(index)).to_string());
+        let base: i64 = env.get(variable.as_str()).and_then(|value| value.parse().ok()).unwrap_or(0);
+        env.insert(variable.into(), (base + i64::from(index)).to_string().into());
     }
     let mode = match spec.exec_mode {
         ExecMode::Fork => "fork_mode",
         ExecMode::Cluster => "cluster_mode",
     };
     for (name, value) in [
-        ("name", spec.name.clone()),
-        ("pm_id", pm_id.to_string()),
-        ("namespace", spec.namespace.clone()),
+        ("name", Cow::from(&spec.name)),
+        ("pm_id", pm_id.to_string().into()),
+        ("namespace", Cow::from(&spec.namespace)),
         ("exec_mode", mode.into()),
-        ("pm_cwd", spec.cwd.clone()),
-        ("pm_exec_path", script_path(spec).to_string_lossy().into_owned()),
-        (spec.instance_var.as_str(), index.to_string()),
-        (MARKER, marker.to_owned()),
+        ("pm_cwd", Cow::from(&spec.cwd)),
+        ("pm_exec_path", script_path(spec).to_string_lossy().into_owned().into()),
+        (spec.instance_var.as_str(), index.to_string().into()),
+        (MARKER, marker.into()),
     ] {
-        env.insert(name.to_owned(), value);
+        env.insert(name.into(), value);
     }
     if matches!(&spec.interpreter, Interpreter::Program(name) if name.contains("python")) || spec.script.ends_with(".py") {
-        env.entry("PYTHONUNBUFFERED".into()).or_insert_with(|| "1".into());
+        env.entry("PYTHONUNBUFFERED".into()).or_insert("1".into());
     }
     env
 }
 
 #[cfg(test)]
 mod tests {
+    use app::model::EnvBlock;
+
     use super::*;
 
     fn spec(folder: &Path, script: &str) -> AppSpec {
@@ -189,7 +196,7 @@ mod tests {
         spec.inherited_env = EnvBlock::from([("PORT".into(), "1".into())]).into();
         spec.increment_var = Some("PORT".into());
         let env = environment(&spec, 7, 2, "home.7.1");
-        let told = ["PORT", "NODE_APP_INSTANCE", "pm_id", "name", MARKER].map(|name| env[name].as_str());
+        let told = ["PORT", "NODE_APP_INSTANCE", "pm_id", "name", MARKER].map(|name| &*env[name]);
         assert_eq!(told, ["3002", "2", "7", "a", "home.7.1"]);
     }
 }

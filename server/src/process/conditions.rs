@@ -3,6 +3,7 @@
 use app::model::AppSpec;
 use rustix::process::Rlimit;
 
+use super::command::Variables;
 use super::own;
 use super::user::{Identity, UserError};
 
@@ -34,6 +35,16 @@ impl Conditions {
             no_new_privs: spec.no_new_privs,
             nofile: spec.limits.nofile,
         })
+    }
+
+    /// Tells its programs where they are at home.
+    pub fn enter(&self, env: &mut Variables<'_>) {
+        let Some(identity) = &self.identity else { return };
+        for (name, value) in [("HOME", &identity.home), ("USER", &identity.name), ("LOGNAME", &identity.name)] {
+            if let Some(value) = value {
+                env.insert(name.into(), value.clone().into());
+            }
+        }
     }
 
     pub(super) fn umask(&self) -> Option<u32> {

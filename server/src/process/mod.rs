@@ -41,7 +41,7 @@ pub(crate) use channel::probe;
 pub use channel::{Channel, Word, channel};
 pub use clock::{Moment, monotonic_ms, since_boot_ms, wall_clock};
 pub use cluster::{ClusterWord, Query};
-pub use command::{MARKER, Program, environment, program};
+pub use command::{MARKER, Program, Variables, environment, program};
 pub use conditions::Conditions;
 pub use daemon::detach;
 pub use files::{OpenFiles, open_files};

@@ -1,6 +1,5 @@
 //! Starting a process in a session of its own.
 
-use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
@@ -10,9 +9,9 @@ use std::path::{Path, PathBuf};
 use app::model::ListenAddress;
 use thiserror::Error;
 
-use super::born::{Born, Cradle, Failure, Plan, Stage, Strings};
+use super::born::{Born, Cradle, Failure, Plan, Stage, Texts};
 use super::cgroup::Cgroup;
-use super::command::Program;
+use super::command::{Program, Variables};
 use super::conditions::Conditions;
 use super::pidfd::PidFd;
 use super::reaper::Reaper;
@@ -69,8 +68,8 @@ pub struct Launch {
     pub program: Program,
     /// Working directory.
     pub cwd: PathBuf,
-    /// The whole environment.
-    pub env: BTreeMap<String, String>,
+    /// The whole environment (see [`Launch::env`]).
+    pub env: Texts,
     /// Standard output.
     pub stdout: OwnedFd,
     /// Standard error.
@@ -83,6 +82,16 @@ pub struct Launch {
     pub conditions: Conditions,
     /// Where it is born.
     pub cgroup: Option<Cgroup>,
+}
+
+impl Launch {
+    /// An environment as it is handed over.
+    ///
+    /// # Errors
+    /// A variable holds a NUL byte.
+    pub fn env(variables: &Variables<'_>) -> Result<Texts, SpawnError> {
+        Texts::new(variables.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()])).ok_or_else(nul)
+    }
 }
 
 /// A process that was started.
@@ -100,24 +109,15 @@ pub struct Child {
 ///
 /// # Errors
 /// Nothing runs then.
-pub(super) fn spawn(mut launch: Launch, reaper: &Reaper, cradle: &mut Cradle) -> Result<Child, SpawnError> {
-    if let Some(identity) = &launch.conditions.identity {
-        for (name, value) in [("HOME", &identity.home), ("USER", &identity.name), ("LOGNAME", &identity.name)] {
-            if let Some(value) = value {
-                launch.env.insert(name.into(), value.clone());
-            }
-        }
-    }
+pub(super) fn spawn(launch: Launch, reaper: &Reaper, cradle: &mut Cradle) -> Result<Child, SpawnError> {
     let path = text(launch.program.path.as_os_str().as_bytes())?;
     let args = [path.as_bytes()].into_iter().chain(launch.program.args.iter().map(String::as_bytes));
-    let args = Strings::new(args.map(|arg| [arg])).ok_or_else(nul)?;
-    let env = launch.env.iter().map(|(name, value)| [name.as_bytes(), b"=", value.as_bytes()]);
-    let env = Strings::new(env).ok_or_else(nul)?;
+    let args = Texts::new(args.map(|arg| [arg])).ok_or_else(nul)?;
     let nothing = std::fs::File::open("/dev/null").map_err(|error| SpawnError::Other(format!("/dev/null: {error}")))?.into();
     let cgroup = launch.cgroup.as_ref().map(Cgroup::open).transpose();
     let plan = Plan {
         args,
-        env,
+        env: launch.env,
         path,
         cwd: text(launch.cwd.as_os_str().as_bytes())?,
         files: [&nothing, &launch.stdout, &launch.stderr].into_iter().chain(&launch.more).collect(),
@@ -193,7 +193,7 @@ mod tests {
         Launch {
             program: Program { path: path.into(), args: args.iter().map(|arg| (*arg).to_owned()).collect() },
             cwd: "/".into(),
-            env: BTreeMap::new(),
+            env: Launch::env(&Variables::new()).unwrap(),
             stdout: null(),
             stderr: null(),
             more: Vec::new(),

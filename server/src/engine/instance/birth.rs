@@ -8,7 +8,6 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{Actor, Birth, Message};
 use crate::engine::terms::Input;
-use crate::process::SpawnError;
 
 /// How long it may take to load a program before people are told. It takes milliseconds, unless its file system hangs.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -46,8 +45,7 @@ impl Actor {
                 },
             }
         };
-        let gone = |_| Err(SpawnError::Other("the thread that starts processes has ended; restart qd".into()));
-        let born = self.born(birth, child.unwrap_or_else(gone));
+        let born = self.born(birth, child);
         self.step(born.map_or_else(|error| Input::SpawnFailed(error.to_string()), |()| Input::Spawned));
         ControlFlow::Continue(())
     }

@@ -1,6 +1,7 @@
 //! The actor of an instance: carries out what its machine decides, and tells the machine what came of it.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ use super::machine::Machine;
 use super::policy::{Policy, Used};
 use super::shared::{AppCell, Shared};
 use super::terms::{Effect, Input, Mono, Tale, Why};
-use crate::process::{self, Cgroup, Channel, ClusterWord, PidFd, Word};
+use crate::process::{self, Cgroup, Channel, Child, ClusterWord, PidFd, SpawnError, Word};
 
 /// How often a tree that is being ended is looked at: at first, and at most.
 const LOOK_FIRST: Duration = Duration::from_millis(2);
@@ -72,7 +73,7 @@ struct Running {
 
 /// A process that is being made.
 struct Birth {
-    child: process::Coming,
+    child: Pin<Box<dyn Future<Output = Result<Child, SpawnError>> + Send + Sync>>,
     started_at: Time,
     spec: Arc<AppSpec>,
 }

@@ -38,37 +38,45 @@ impl Actor {
         if let Some(inside) = &self.shared.inside {
             inside.enter(&spec, &mut env);
         }
+        conditions.enter(&mut env);
         let mut more = self.listen(&spec)?;
         let listens = !more.is_empty();
         if listens {
-            env.insert("LISTEN_FDS".into(), more.len().to_string());
+            env.insert("LISTEN_FDS".into(), more.len().to_string().into());
         }
         if has_channel(&spec)
             && let Ok((ours, theirs)) = process::channel()
         {
-            env.insert("NODE_CHANNEL_FD".into(), inherit::channel_number(&spec).to_string());
+            env.insert("NODE_CHANNEL_FD".into(), inherit::channel_number(&spec).to_string().into());
             env.insert("NODE_CHANNEL_SERIALIZATION_MODE".into(), "json".into());
             if is_worker(&spec) {
                 // Makes it a worker. Node counts them from 1.
-                env.insert("NODE_UNIQUE_ID".into(), (self.index + 1).to_string());
+                env.insert("NODE_UNIQUE_ID".into(), (self.index + 1).to_string().into());
             }
             self.channel = Some(ours);
             more.extend(theirs);
         }
         if let Some(address) = self.shared.notify_address.as_ref().filter(|_| spec.wait_ready == WaitReady::Told) {
-            env.insert("NOTIFY_SOCKET".into(), address.clone());
+            env.insert("NOTIFY_SOCKET".into(), address.into());
         }
         if matches!(&spec.health, Health::Probed(policy) if matches!(&policy.probe, Probe::Heartbeat(beat) if beat.file.is_none()))
             && let Some(url) = self.shared.heartbeat_url(&spec.name)
         {
-            env.insert(heartbeat::VARIABLE.into(), url);
+            env.insert(heartbeat::VARIABLE.into(), url.into());
         }
+        let env = Launch::env(&env)?;
         more.extend(self.lock_run(&spec)?);
         let cwd = spec.cwd.clone().into();
         let cgroup = self.enter_new_cgroup(&spec);
         let launch =
             Launch { program, cwd, env, stdout: outputs.stdout, stderr: outputs.stderr, more, listens, conditions, cgroup };
-        Ok(Birth { child: self.shared.starter.start(launch), started_at, spec })
+        let (written, shared) = (self.cell.written.clone(), self.shared.clone());
+        let child = Box::pin(async move {
+            written.done().await;
+            let gone = |_| Err(SpawnError::Other("the thread that starts processes has ended; restart qd".into()));
+            shared.starter.start(launch).await.unwrap_or_else(gone)
+        });
+        Ok(Birth { child, started_at, spec })
     }
 
     /// It was made, or not.
