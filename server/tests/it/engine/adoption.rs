@@ -236,7 +236,8 @@ fn no_app_runs_before_it_is_written_down() {
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let start = ["start", "sleep", "--name", "second", "--", &word];
     let mut waits = daemon.place.command(qd(), start).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    daemon.until("it is known", || daemon.list().len() == 2);
+    let log = daemon.place.home().join("logs/second-out.log");
+    daemon.until("it is made ready", || log.exists());
     daemon.kill();
     waits.wait().unwrap();
     drop(other);
