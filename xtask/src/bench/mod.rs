@@ -35,27 +35,27 @@ use crate::tools::{say, target};
 
 pub(crate) use self::sweep::guard;
 
-/// One part of what is measured, by the word that chooses it.
-type Measure = (&'static str, fn(&Supervisor, &Path, Take<'_>) -> Result<()>);
+/// One part of what is measured, by the word that chooses it, and how often: of what takes a moment, the median counts.
+type Measure = (&'static str, u32, fn(&Supervisor, &Path, Take<'_>) -> Result<()>);
 
 const MEASURES: [Measure; 10] = [
-    ("rest", rest::measure),
-    ("start", start::measure),
-    ("deaths", deaths::measure),
-    ("logs", logs::measure),
-    ("survive", survive::measure),
-    ("stubborn", stubborn::measure),
-    ("crashloop", crashloop::measure),
-    ("health", health::measure),
-    ("streams", streams::measure),
-    (SOAK, soak::measure),
+    ("rest", 1, rest::measure),
+    ("start", 7, start::measure),
+    ("deaths", 1, deaths::measure),
+    ("logs", 1, logs::measure),
+    ("survive", 1, survive::measure),
+    ("stubborn", 1, stubborn::measure),
+    ("crashloop", 1, crashloop::measure),
+    ("health", 1, health::measure),
+    ("streams", 1, streams::measure),
+    (SOAK, 1, soak::measure),
 ];
 /// It takes an hour, so it is measured only when it is named.
 const SOAK: &str = "soak";
 
 /// Measures what `words` name, all if there are none, and prints a table that can be pasted into a document. `$QD_BIN` names a binary that was built before.
 pub(crate) fn bench(words: &[&str]) -> Result<ExitCode> {
-    let known = MEASURES.map(|(word, _)| word);
+    let known = MEASURES.map(|(word, ..)| word);
     if let Some(word) = words.iter().find(|word| !known.contains(word)) {
         bail!("`{word}` is not measured; there are: {}", known.join(", "));
     }
@@ -74,16 +74,16 @@ pub(crate) fn bench(words: &[&str]) -> Result<ExitCode> {
     let place = folder.join(format!("run-{}", std::process::id()));
     let _guard = sweep::guarded()?;
     let mut table = Table::new(supervisors.iter().map(Supervisor::title).collect());
-    // One part after the other, so that what disturbs the machine meanwhile meets all of them.
-    for (word, measure) in MEASURES.iter().filter(|(word, _)| if words.is_empty() { *word != SOAK } else { words.contains(word) })
-    {
+    let chosen = MEASURES.iter().filter(|(word, ..)| if words.is_empty() { *word != SOAK } else { words.contains(word) });
+    // One part after the other, and of each one round after the other, so that what disturbs the machine meanwhile meets all of them.
+    for (round, (word, _, measure)) in chosen.flat_map(|part| (1..=part.1).map(move |round| (round, part))) {
         for (column, supervisor) in supervisors.iter().enumerate() {
             say(&format!("{word}: {}", supervisor.name()));
-            let place = place.join(word).join(supervisor.name());
+            let place = place.join(format!("{word}-{round}")).join(supervisor.name());
             fs::create_dir_all(&place)?;
             let take: Take<'_> = &mut |row, value| {
                 eprintln!("    {row}: {value:.2}");
-                table.set(column, row, value);
+                table.add(column, row, value);
             };
             // What one cannot do is said, and the others are measured all the same.
             if let Err(error) = measure(supervisor, &place, take) {

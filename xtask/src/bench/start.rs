@@ -13,7 +13,6 @@ use super::supervisor::{Supervisor, Take};
 use super::table::Row;
 
 const APPS: usize = 100;
-const ROUNDS: usize = 7;
 /// Before each start, so that what the kernel still does for the processes that ended before is over. runit starts nothing from a folder
 /// that was made within the same second.
 const CALM: Duration = Duration::from_secs(2);
@@ -25,21 +24,16 @@ const LOGGED: Row = Row::new("apps: the same, what they write is kept in files",
 /// of what the apps write, and once with a file that all keep it in.
 pub(super) fn measure(supervisor: &Supervisor, place: &Path, take: Take<'_>) -> Result<()> {
     for (row, keeps) in [(TIME, false), (LOGGED, true)] {
-        let mut times = Vec::with_capacity(ROUNDS);
-        for round in 0..ROUNDS {
-            let hellos = Hellos::open()?;
-            let home = place.join(format!("start-{keeps}-{round}"));
-            let (folder, mut apps) = (home.join("out"), apps(&hellos, APPS, place)?);
-            if keeps {
-                std::fs::create_dir_all(&folder)?;
-                apps = apps.into_iter().map(|app| logged(app, &folder, false)).collect();
-            }
-            let mut running = supervisor.prepare(&home, &apps)?;
-            thread::sleep(CALM);
-            times.push(launch(&mut running, &hellos, APPS)?.as_secs_f64() * 1e3);
+        let hellos = Hellos::open()?;
+        let home = place.join(format!("start-{keeps}"));
+        let (folder, mut apps) = (home.join("out"), apps(&hellos, APPS, place)?);
+        if keeps {
+            std::fs::create_dir_all(&folder)?;
+            apps = apps.into_iter().map(|app| logged(app, &folder, false)).collect();
         }
-        times.sort_by(f64::total_cmp);
-        take(row.of(APPS), times[ROUNDS / 2]);
+        let mut running = supervisor.prepare(&home, &apps)?;
+        thread::sleep(CALM);
+        take(row.of(APPS), launch(&mut running, &hellos, APPS)?.as_secs_f64() * 1e3);
     }
     Ok(())
 }

@@ -33,10 +33,10 @@ impl fmt::Display for Row {
     }
 }
 
-/// A column for each supervisor; the first is ours.
+/// A column for each supervisor; the first is ours. What is measured again is shown by its median.
 pub(super) struct Table {
     titles: Vec<String>,
-    rows: Vec<(Row, Vec<Option<f64>>)>,
+    rows: Vec<(Row, Vec<Vec<f64>>)>,
 }
 
 impl Table {
@@ -44,13 +44,13 @@ impl Table {
         Self { titles, rows: Vec::new() }
     }
 
-    pub(super) fn set(&mut self, column: usize, row: Row, value: f64) {
+    pub(super) fn add(&mut self, column: usize, row: Row, value: f64) {
         let place = self.rows.iter().position(|(known, _)| *known == row).unwrap_or_else(|| {
-            self.rows.push((row, vec![None; self.titles.len()]));
+            self.rows.push((row, vec![Vec::new(); self.titles.len()]));
             self.rows.len() - 1
         });
         if let Some(cell) = self.rows.get_mut(place).and_then(|(_, values)| values.get_mut(column)) {
-            *cell = Some(value);
+            cell.push(value);
         }
     }
 }
@@ -60,12 +60,20 @@ impl fmt::Display for Table {
         writeln!(f, "| measured | {} |", self.titles.join(" | "))?;
         writeln!(f, "| --- |{}", " ---: |".repeat(self.titles.len()))?;
         for (row, values) in &self.rows {
+            let values: Vec<_> = values.iter().map(|values| median(values)).collect();
             let ours = values.first().copied().flatten();
             let cells: Vec<_> = values.iter().enumerate().map(|(column, own)| cell(*own, ours, column, row.digits)).collect();
             writeln!(f, "| {row} | {} |", cells.join(" | "))?;
         }
         Ok(())
     }
+}
+
+/// Of two in the middle, the greater.
+fn median(values: &[f64]) -> Option<f64> {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
 }
 
 fn cell(own: Option<f64>, ours: Option<f64>, column: usize, digits: usize) -> String {
@@ -93,9 +101,9 @@ mod tests {
     fn shows_ratios_to_the_first_column() {
         let (memory, lost) = (Row::new("idle apps: own memory", "MB", 1).of(10), Row::new("of these lost", "lines", 0));
         let mut table = Table::new(vec!["Quarterdeck".into(), "PM2".into()]);
-        table.set(0, memory, 20.0);
-        table.set(1, lost, 3.0);
-        table.set(1, memory, 50.0);
+        [21.0, 20.0, 4.0].into_iter().for_each(|value| table.add(0, memory, value));
+        table.add(1, lost, 3.0);
+        table.add(1, memory, 50.0);
         let text = table.to_string();
         assert!(text.contains("| 10 idle apps: own memory (MB) | 20.0 | 50.0 (× 2.50) |\n| of these"), "{text}");
         assert!(text.contains("| of these lost (lines) | – | 3 |"), "{text}");
