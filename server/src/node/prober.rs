@@ -127,7 +127,12 @@ impl Prober {
             next.asked = Instant::now();
             let begun = Moment::now();
             // Apart from what a task is between two checks, which is small.
-            let result = Box::pin(ask.run(&host, Duration::from_millis(policy.timeout_ms))).await;
+            let mut result = Box::pin(ask.run(&host, Duration::from_millis(policy.timeout_ms))).await;
+            if result.is_ok()
+                && let Some(other) = self.answers_instead(&name, next, &policy).await
+            {
+                result = Err(other);
+            }
             if result.is_ok() {
                 next.now.waiting.iter().for_each(|(pm_id, pid)| self.engine.passed_check(&name, *pm_id, *pid));
             }
@@ -183,13 +188,24 @@ impl Prober {
             Health::Automatic => now.port.filter(|port| told == Some(*port)),
             _ => told.filter(|port| now.is_first || first_port != Some(*port)).or(now.port),
         });
+        let listened = now.port.is_some() && now.port == port || before.as_ref().is_some_and(|run| run.listened);
         let due = before.as_ref().map_or_else(Instant::now, |run| run.due);
         let asked = before.as_ref().map_or_else(Instant::now, |run| run.asked);
         // What it was asked before, and how far that has come.
         let known = before.filter(|run| run.port == port && run.now.port == now.port).and_then(|run| run.ask);
         let tunnel = || tunnel(Some(&spec).filter(|_| *health == Health::Automatic)?.as_ref(), now.port);
         let ask = known.or_else(tunnel).or_else(|| Ask::new(&policy.probe, port));
-        Some(Run { now, port, ask, due, asked })
+        Some(Run { now, port, listened, ask, due, asked })
+    }
+
+    /// Who answers where the process listened before, in words, if it does not listen there any more.
+    async fn answers_instead(&self, name: &str, run: &Run, policy: &HealthPolicy) -> Option<String> {
+        let port = run.port.filter(|port| policy.probe.asks_own_port() && run.listened && run.now.port != Some(*port))?;
+        let all: Vec<u32> = self.board.look(name, |app| app.instances.iter().map(|one| one.pm_id).collect())?;
+        let trees = self.engine.trees().into_iter().filter(|(pm_id, _)| all.contains(pm_id)).map(|(_, tree)| tree);
+        let trees: Vec<_> = trees.collect();
+        let pid = tokio::task::spawn_blocking(move || process::stranger_on(port, &trees)).await.ok()??;
+        Some(format!("it does not listen on port {port} any more, where process {pid} ({}) answers", process::command_of(pid)))
     }
 
     fn note(
@@ -273,6 +289,8 @@ struct Run {
     now: Seen,
     /// Where it is asked.
     port: Option<u16>,
+    /// Was it seen to listen there?
+    listened: bool,
     ask: Option<Ask>,
     due: Instant,
     /// When it was asked last.

@@ -51,7 +51,7 @@ pub use marker::{MarkerCache, marker_of};
 pub use notify::Notices;
 pub use own::{settle_in, slim};
 pub use pidfd::{PidFd, RawExit};
-pub use ports::{Ports, listeners_of, other_addresses_of, ports_of};
+pub use ports::{Ports, listeners_of, other_addresses_of, ports_of, stranger_on};
 pub use reaper::{Reaper, become_subreaper, orphans_present};
 pub use replace::{inherited_socket, replace};
 pub use seen::despite_want;

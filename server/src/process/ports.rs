@@ -4,7 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::net::{Ipv6Addr, SocketAddr};
 
 use super::listeners::listening;
+use super::marker::MarkerCache;
 use super::table::Table;
+use super::tree::Tree;
 
 /// Remembers the ports of trees, because looking through the descriptors of a process is dear: it is done again only when
 /// the listening sockets of the host or the processes of the tree have changed.
@@ -37,7 +39,7 @@ impl Ports {
     pub fn of(&mut self, tree: u32, pids: &[u32], expected: Option<u16>) -> Option<u16> {
         let known = self.known.entry(tree).or_default();
         if known.changes != self.changes || known.pids != pids {
-            let sockets = pids.iter().flat_map(|pid| sockets(*pid));
+            let sockets = pids.iter().flat_map(|pid| sockets(*pid).unwrap_or_default());
             known.ports = sockets.filter_map(|inode| self.listening.get(&inode)).map(SocketAddr::port).collect();
             known.changes = self.changes;
             known.pids = pids.to_vec();
@@ -55,7 +57,8 @@ impl Ports {
 #[must_use]
 pub fn ports_of(pids: &[u32]) -> BTreeSet<u16> {
     let listening = listening();
-    pids.iter().flat_map(|pid| sockets(*pid)).filter_map(|inode| listening.get(&inode)).map(SocketAddr::port).collect()
+    let sockets = pids.iter().flat_map(|pid| sockets(*pid).unwrap_or_default());
+    sockets.filter_map(|inode| listening.get(&inode)).map(SocketAddr::port).collect()
 }
 
 /// Where somebody listens on a port, and can be reached from here, but for 127.0.0.1: what listens there alone, or at every address, is
@@ -76,16 +79,45 @@ pub fn other_addresses_of(port: u16) -> BTreeSet<SocketAddr> {
 /// Who listens on a port: processes that have it open. None of those that may not be looked into.
 #[must_use]
 pub fn listeners_of(port: u16, table: &Table) -> Vec<u32> {
-    let inodes: BTreeSet<u64> = listening().into_iter().filter(|(_, at)| at.port() == port).map(|(inode, _)| inode).collect();
-    let holds = |pid: &u32| !inodes.is_empty() && sockets(*pid).iter().any(|inode| inodes.contains(inode));
+    let listening = listening_on(port);
+    let holds = |pid: &u32| !listening.is_empty() && hold(*pid, &listening).unwrap_or(false);
     table.processes().iter().map(|process| process.pid).filter(holds).collect()
 }
 
-/// Inodes of the sockets that a process holds; none if it is gone or we may not see them.
-fn sockets(pid: u32) -> Vec<u64> {
-    let Ok(entries) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return Vec::new() };
+/// Who listens on a port where none of these trees does, and this process neither. None also where that cannot be told.
+#[must_use]
+pub fn stranger_on(port: u16, trees: &[Tree]) -> Option<u32> {
+    let (table, listening) = (Table::read().ok()?, listening_on(port));
+    let (mut cache, mut own) = (MarkerCache::default(), vec![std::process::id()]);
+    for tree in trees {
+        own.extend(table.members(tree, &mut cache).ok()?.iter().map(|process| process.pid));
+    }
+    // Who may not be looked into may listen there; who is gone does not.
+    let may_hold = |pid: &u32| hold(*pid, &listening).unwrap_or_else(|error| error.kind() != std::io::ErrorKind::NotFound);
+    if own.iter().any(may_hold) {
+        return None;
+    }
+    table.processes().iter().map(|process| process.pid).find(|pid| hold(*pid, &listening).unwrap_or(false))
+}
+
+/// Inodes of the sockets that listen on a port.
+fn listening_on(port: u16) -> BTreeSet<u64> {
+    listening().into_iter().filter(|(_, at)| at.port() == port).map(|(inode, _)| inode).collect()
+}
+
+/// Does a process hold one of these sockets?
+fn hold(pid: u32, inodes: &BTreeSet<u64>) -> std::io::Result<bool> {
+    Ok(sockets(pid)?.iter().any(|inode| inodes.contains(inode)))
+}
+
+/// Inodes of the sockets that a process holds.
+///
+/// # Errors
+/// It is gone, or we may not see them.
+fn sockets(pid: u32) -> std::io::Result<Vec<u64>> {
+    let entries = std::fs::read_dir(format!("/proc/{pid}/fd"))?;
     let targets = entries.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
-    targets.filter_map(|target| target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()).collect()
+    Ok(targets.filter_map(|target| target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()).collect())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Each trouble that the services of the examples make on request: noticed, told in the right words, and healed by the policy.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -111,6 +111,28 @@ fn whatever_goes_wrong_is_noticed_told_and_healed() {
     }
     let crash = daemon.events("crash").into_iter().find(|event| event["kind"] == "exit").unwrap();
     assert!(crash["last_lines"].to_string().contains("TypeError"), "{crash}");
+}
+
+/// It closes its port, and somebody else answers on the same port of another address, where checks look too.
+#[test]
+fn somebody_else_answers_where_it_listened() {
+    let port = free_port();
+    let other = TcpListener::bind(("127.0.0.2", port)).unwrap();
+    std::thread::spawn(move || {
+        for stream in other.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 1000]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        }
+    });
+    let daemon = Daemon::serve_in(place(), &json!({"apps": [service("a", port, &json!({}))]}).to_string(), 1);
+    daemon.until("it is seen to listen", || daemon.instance("a")["port"] == port);
+    daemon.until("it is healthy", || component(&daemon, "a")["probe"]["healthy"] == true);
+    post(port, "/trouble/close");
+    daemon.until("it is restarted", || daemon.restarts("a") > 0);
+    let exit = daemon.events("a").into_iter().find(|event| event["kind"] == "exit").unwrap();
+    let told = format!("it does not listen on port {port} any more, where process {} (", std::process::id());
+    assert!(exit["message"].as_str().unwrap().contains(&told), "{exit}");
 }
 
 #[test]
