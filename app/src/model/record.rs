@@ -1,5 +1,7 @@
 //! What is remembered of an app when nothing runs.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::{AppSpec, Time};
@@ -21,7 +23,7 @@ pub struct AppRecord {
     /// Its name.
     pub name: String,
     /// Its latest definition.
-    pub spec: AppSpec,
+    pub spec: Arc<AppSpec>,
     /// Is it meant to run?
     pub wanted: bool,
     /// When it was first added.

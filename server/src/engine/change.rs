@@ -46,7 +46,7 @@ impl Engine {
         };
         let (mut coming, mut begun) = (Vec::new(), Vec::new());
         for mut record in records {
-            self.0.shared.environments.share(&mut record.spec);
+            self.0.shared.environments.share(Arc::make_mut(&mut record.spec));
             let (wanted, name) = (record.wanted, record.name.clone());
             let slots = self.insert(record, Written::already(), |pm_id, index| survivors.beginning(pm_id, &name, index));
             for (slot, fresh) in slots {
@@ -81,7 +81,7 @@ impl Engine {
         }
         let (mut added, mut starts) = (Vec::new(), Vec::new());
         for mut record in records {
-            self.0.shared.environments.share(&mut record.spec);
+            self.0.shared.environments.share(Arc::make_mut(&mut record.spec));
             let (name, wanted) = (record.name.clone(), record.wanted);
             if self.slots(&name).is_empty() {
                 for (one, pm_id) in record.instances.iter_mut().zip(self.free_pm_ids()) {
@@ -314,6 +314,6 @@ fn new_record(spec: AppSpec, free: &mut impl Iterator<Item = u32>) -> AppRecord 
         wanted: spec.autostart,
         created_at: process::wall_clock(),
         instances: instances.collect(),
-        spec,
+        spec: Arc::new(spec),
     }
 }

@@ -374,7 +374,7 @@ impl Engine {
         });
         AppRecord {
             name: entry.name.clone(),
-            spec: AppSpec::clone(&entry.cell.latest()),
+            spec: entry.cell.latest(),
             wanted: entry.wanted,
             created_at: entry.created_at,
             instances: instances.collect(),

@@ -231,12 +231,12 @@ struct Specs {
 }
 
 impl AppCell {
-    pub(super) fn new(spec: AppSpec, written: Written, board: Arc<Board>) -> Self {
+    pub(super) fn new(spec: Arc<AppSpec>, written: Written, board: Arc<Board>) -> Self {
         Self {
             name: spec.name.clone(),
             board,
             written,
-            specs: Mutex::new(Specs { running: Arc::new(spec), pending: None }),
+            specs: Mutex::new(Specs { running: spec, pending: None }),
             primary: Primary::default(),
             sockets: Sockets::default(),
         }

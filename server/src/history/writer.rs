@@ -21,6 +21,9 @@ use super::{DAY, Error, Notify, Settings, before, now, sqlite};
 
 /// How long a database waits to be made where there was none.
 const NEW_WAITS: Duration = Duration::from_millis(100);
+/// After an event that was waited for, others are left to gather for so long: whoever tells many at once is not to wake this thread
+/// for each.
+const GATHERS: Duration = Duration::from_millis(5);
 /// How long events may wait to be written together.
 const EVENTS_WAIT: Duration = Duration::from_secs(1);
 /// How long samples may.
@@ -119,14 +122,22 @@ impl Writer {
         }
         loop {
             let next = self.flush_at.min(self.chores_at);
-            match inbox.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            let waiting = inbox.try_recv();
+            let was_empty = waiting.is_err();
+            match waiting.or_else(|_| inbox.recv_timeout(next.saturating_duration_since(Instant::now()))) {
                 Ok(Message::Close(done)) => {
                     self.close();
                     // Whoever asked may have stopped waiting.
                     let _ = done.send(());
                     return;
                 }
-                Ok(message) => self.take(message),
+                Ok(message) => {
+                    let may_be_first = was_empty && matches!(message, Message::Event(_));
+                    self.take(message);
+                    if may_be_first {
+                        std::thread::sleep(GATHERS);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.close(),
             }

@@ -56,7 +56,7 @@ impl State {
     pub fn saved(&self) -> Result<Option<Vec<AppRecord>>, Error> {
         let query = "SELECT value FROM meta WHERE key = 'saved'";
         let text: Option<String> = self.lock().query_row(query, [], |row| row.get(0)).optional()?;
-        text.map(|text| parse("the saved list", &text)).transpose()
+        text.map(|text| parse(|| "the saved list".into(), &text)).transpose()
     }
 
     /// Saves a list. An empty one never replaces one that has apps: it would be the work of a mistake.
@@ -67,7 +67,7 @@ impl State {
         if apps.is_empty() && self.saved()?.is_some_and(|saved| !saved.is_empty()) {
             return Err(Error::EmptyList);
         }
-        self.set_meta("saved", &json("the saved list", &apps)?)?;
+        self.set_meta("saved", &json(|| "the saved list".into(), &apps)?)?;
         self.set_meta("saved_at", &now().to_string())
     }
 }
@@ -79,7 +79,7 @@ fn put(connection: &Connection, app: &AppRecord) -> Result<(), Error> {
              spec = excluded.spec, wanted = excluded.wanted, created_at = excluded.created_at, instances = excluded.instances",
     )?;
     let what = || format!("the app {}", app.name);
-    let (spec, instances) = (json(what(), &app.spec)?, json(what(), &app.instances)?);
+    let (spec, instances) = (json(what, &app.spec)?, json(what, &app.instances)?);
     statement.execute(params![app.name, spec, app.wanted, app.created_at.ms(), instances])?;
     Ok(())
 }
@@ -92,14 +92,14 @@ fn columns(row: &Row<'_>) -> rusqlite::Result<Columns> {
 
 fn record((name, spec, wanted, created_at, instances): Columns) -> Result<AppRecord, Error> {
     let what = || format!("the app {name}");
-    let (spec, instances) = (parse(what(), &spec)?, parse(what(), &instances)?);
+    let (spec, instances) = (parse(what, &spec)?, parse(what, &instances)?);
     Ok(AppRecord { name, spec, wanted, created_at: Time(created_at), instances })
 }
 
-fn json(what: impl Into<String>, value: &impl Serialize) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|source| Error::Content { what: what.into(), source })
+fn json(what: impl FnOnce() -> String, value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|source| Error::Content { what: what(), source })
 }
 
-fn parse<T: for<'de> Deserialize<'de>>(what: impl Into<String>, text: &str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|source| Error::Content { what: what.into(), source })
+fn parse<T: for<'de> Deserialize<'de>>(what: impl FnOnce() -> String, text: &str) -> Result<T, Error> {
+    serde_json::from_str(text).map_err(|source| Error::Content { what: what(), source })
 }

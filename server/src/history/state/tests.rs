@@ -26,7 +26,7 @@ pub(super) fn home() -> (TempDir, State) {
 pub(super) fn record(name: &str, wanted: bool) -> AppRecord {
     AppRecord {
         name: name.into(),
-        spec: AppSpec { name: name.into(), script: "a.js".into(), ..AppSpec::default() },
+        spec: AppSpec { name: name.into(), script: "a.js".into(), ..AppSpec::default() }.into(),
         wanted,
         created_at: Time(1_765_473_224_408),
         instances: vec![InstanceRecord { index: 0, pm_id: 7, restarts: 3 }],
