@@ -72,6 +72,8 @@ pub(crate) fn bench(words: &[&str]) -> Result<ExitCode> {
         }
     }
     let place = folder.join(format!("run-{}", std::process::id()));
+    fs::create_dir_all(&place)?;
+    lie_apart(&place);
     let _guard = sweep::guarded()?;
     let mut table = Table::new(supervisors.iter().map(Supervisor::title).collect());
     let chosen = MEASURES.iter().filter(|(word, ..)| if words.is_empty() { *word != SOAK } else { words.contains(word) });
@@ -79,7 +81,7 @@ pub(crate) fn bench(words: &[&str]) -> Result<ExitCode> {
     for (round, (word, _, measure)) in chosen.flat_map(|part| (1..=part.1).map(move |round| (round, part))) {
         for (column, supervisor) in supervisors.iter().enumerate() {
             say(&format!("{word}: {}", supervisor.name()));
-            let place = place.join(format!("{word}-{round}")).join(supervisor.name());
+            let place = place.join(format!("{word}-{round}-{}", supervisor.name()));
             fs::create_dir_all(&place)?;
             let take: Take<'_> = &mut |row, value| {
                 eprintln!("    {row}: {value:.2}");
@@ -99,7 +101,7 @@ pub(crate) fn bench(words: &[&str]) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Has ext4 lay each run into another part of the disk. For minutes after files were deleted it takes far longer to make some in the same
+/// Has ext4 lay each folder in this one, of a run and of a round of one of those that are measured, into another part of the disk. For minutes after files were deleted it takes far longer to make some in the same
 /// part (`recently_deleted` of fs/ext4/ialloc.c), which met whoever was measured soon after another run, and made files.
 fn lie_apart(folder: &Path) {
     // Other file systems do not know this, and nothing depends on it.
