@@ -25,6 +25,7 @@ mod usage;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
@@ -52,6 +53,8 @@ const MEASURES: [Measure; 10] = [
 ];
 /// It takes an hour, so it is measured only when it is named.
 const SOAK: &str = "soak";
+/// The files of a run are deleted only after that.
+const KEPT: Duration = Duration::from_secs(3600);
 
 /// Measures what `words` name, all if there are none, and prints a table that can be pasted into a document. `$QD_BIN` names a binary that was built before.
 pub(crate) fn bench(words: &[&str]) -> Result<ExitCode> {
@@ -94,15 +97,25 @@ pub(crate) fn bench(words: &[&str]) -> Result<ExitCode> {
         }
     }
     print!("\n{table}");
-    // Not before, see `lie_apart`.
-    for entry in fs::read_dir(&folder)?.flatten().filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"run")) {
-        fs::remove_dir_all(entry.path()).with_context(|| format!("failed to remove {}", entry.path().display()))?;
-    }
+    tidy(&folder)?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Removes what is large of each run, and all of those that are old: not of the last ones, see `lie_apart`.
+fn tidy(folder: &Path) -> Result<()> {
+    for run in fs::read_dir(folder)?.flatten().filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"run")) {
+        let is_old = run.metadata()?.modified()?.elapsed().is_ok_and(|age| age > KEPT);
+        let parts = fs::read_dir(run.path())?.flatten().filter(|part| part.file_name().as_encoded_bytes().starts_with(b"logs"));
+        for path in if is_old { vec![run.path()] } else { parts.map(|part| part.path()).collect() } {
+            fs::remove_dir_all(&path).with_context(|| format!("failed to remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
 /// Has ext4 lay each folder in this one, of a run and of a round of one of those that are measured, into another part of the disk. For minutes after files were deleted it takes far longer to make some in the same
-/// part (`recently_deleted` of fs/ext4/ialloc.c), which met whoever was measured soon after another run, and made files.
+/// part (`recently_deleted` of fs/ext4/ialloc.c), which met whoever was measured soon after another run, and made files: new folders
+/// are laid where the fewest are (`find_group_orlov`), which is where some were just deleted.
 fn lie_apart(folder: &Path) {
     // Other file systems do not know this, and nothing depends on it.
     let _ = Command::new("chattr").arg("+T").arg(folder).stderr(Stdio::null()).status();
