@@ -133,11 +133,10 @@ impl Engine {
         changes.answers.sort_by_cached_key(|(name, _)| order.iter().position(|one| one == name));
         written.done().await;
         self.remember(changes.records).await;
-        let coming: Vec<_> = changes.starts.into_iter().map(|(slot, input)| ask(&slot, input, Goal::Up)).collect();
+        changes.coming.extend(changes.starts.into_iter().map(|(slot, input)| ask(&slot, input, Goal::Up).boxed()));
         drop(changing);
         join_all(changes.ending).await;
         join_all(changes.coming).await;
-        join_all(coming).await;
         Ok(changes.answers)
     }
 

@@ -20,6 +20,7 @@ use crate::process::{self, Moment};
 use super::ask::{Ask, Host};
 use super::healer::{Healer, down_below};
 use super::reports::Reports;
+use super::trouble::named;
 
 /// How often it is looked whether an app listens by now.
 const LOOK: Duration = Duration::from_secs(2);
@@ -202,10 +203,10 @@ impl Prober {
     async fn answers_instead(&self, name: &str, run: &Run, policy: &HealthPolicy) -> Option<String> {
         let port = run.port.filter(|port| policy.probe.asks_own_port() && run.listened && run.now.port != Some(*port))?;
         let all: Vec<u32> = self.board.look(name, |app| app.instances.iter().map(|one| one.pm_id).collect())?;
-        let trees = self.engine.trees().into_iter().filter(|(pm_id, _)| all.contains(pm_id)).map(|(_, tree)| tree);
-        let trees: Vec<_> = trees.collect();
+        let trees = self.engine.trees().into_iter().filter(|(pm_id, _)| all.contains(pm_id));
+        let trees: Vec<_> = trees.map(|(_, tree)| tree).collect();
         let pid = tokio::task::spawn_blocking(move || process::stranger_on(port, &trees)).await.ok()??;
-        Some(format!("it does not listen on port {port} any more, where process {pid} ({}) answers", process::command_of(pid)))
+        Some(format!("it does not listen on port {port} any more, where {} answers", named(&self.board, pid)))
     }
 
     fn note(

@@ -124,10 +124,8 @@ impl Trouble {
             // We hold the sockets of workers, and of apps with `listen`.
             let other = holders.into_iter().find(|pid| *pid != std::process::id()).filter(|_| !is_own);
             let taken = other.map(|pid| {
-                let apps = self.board.apps();
-                let named = apps.iter().find(|other| other.instances.iter().any(|one| one.pid == Some(pid)));
-                let who = named.map_or_else(|| process::command_of(pid), |other| other.name.clone());
-                Found::told(Sign::PortTaken, format!("port {port}, where it should listen, is taken by process {pid} ({who})"))
+                let who = named(&self.board, pid);
+                Found::told(Sign::PortTaken, format!("port {port}, where it should listen, is taken by {who}"))
             });
             known.port = Some((now, taken));
         }
@@ -180,6 +178,14 @@ fn finding(lasting: &Lasting) -> Finding {
         Time(at / 60_000 * 60_000)
     });
     Finding { sign: lasting.found.sign, message: lasting.found.message.clone(), since: lasting.since, expected_at }
+}
+
+/// A process, in words: by the name of its app where it is one of ours.
+pub(super) fn named(board: &Board, pid: u32) -> String {
+    let apps = board.apps();
+    let app = apps.iter().find(|app| app.instances.iter().any(|one| one.pid == Some(pid)));
+    let who = app.map_or_else(|| process::command_of(pid), |app| app.name.clone());
+    format!("process {pid} ({who})")
 }
 
 fn reading(measured: &InstanceSample, lag_ms: Option<f32>, silent_ms: Option<u64>) -> Reading {

@@ -43,7 +43,7 @@ const MEASURES: [Measure; 10] = [
     ("rest", 1, rest::measure),
     ("start", 7, start::measure),
     ("deaths", 1, deaths::measure),
-    ("logs", 1, logs::measure),
+    (LOGS, 1, logs::measure),
     ("survive", 1, survive::measure),
     ("stubborn", 1, stubborn::measure),
     ("crashloop", 1, crashloop::measure),
@@ -51,6 +51,8 @@ const MEASURES: [Measure; 10] = [
     ("streams", 1, streams::measure),
     (SOAK, 1, soak::measure),
 ];
+/// What it writes is large, as is what the soak does.
+const LOGS: &str = "logs";
 /// It takes an hour, so it is measured only when it is named.
 const SOAK: &str = "soak";
 /// The files of a run are deleted only after that.
@@ -97,25 +99,25 @@ pub(crate) fn bench(words: &[&str]) -> Result<ExitCode> {
         }
     }
     print!("\n{table}");
-    tidy(&folder)?;
+    tidy(&folder, &place)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Removes what is large of each run, and all of those that are old: not of the last ones, see `lie_apart`.
-fn tidy(folder: &Path) -> Result<()> {
-    for run in fs::read_dir(folder)?.flatten().filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"run")) {
-        let is_old = run.metadata()?.modified()?.elapsed().is_ok_and(|age| age > KEPT);
-        let parts = fs::read_dir(run.path())?.flatten().filter(|part| part.file_name().as_encoded_bytes().starts_with(b"logs"));
-        for path in if is_old { vec![run.path()] } else { parts.map(|part| part.path()).collect() } {
-            fs::remove_dir_all(&path).with_context(|| format!("failed to remove {}", path.display()))?;
-        }
+/// Removes what is large of this run, and all of those that are old; the rest stays for the sake of the next one, see `lie_apart`.
+fn tidy(folder: &Path, own: &Path) -> Result<()> {
+    let is_large = |name: &[u8]| [LOGS, SOAK].iter().any(|part| name.starts_with(part.as_bytes()));
+    let large = fs::read_dir(own)?.flatten().filter(|part| is_large(part.file_name().as_encoded_bytes()));
+    let runs = fs::read_dir(folder)?.flatten().filter(|run| run.file_name().as_encoded_bytes().starts_with(b"run"));
+    let is_old = |run: &fs::DirEntry| Some(run.metadata().ok()?.modified().ok()?.elapsed().ok()? > KEPT);
+    for done in large.chain(runs.filter(|run| is_old(run) == Some(true))) {
+        fs::remove_dir_all(done.path()).with_context(|| format!("failed to remove {}", done.path().display()))?;
     }
     Ok(())
 }
 
-/// Has ext4 lay each folder in this one, of a run and of a round of one of those that are measured, into another part of the disk. For minutes after files were deleted it takes far longer to make some in the same
-/// part (`recently_deleted` of fs/ext4/ialloc.c), which met whoever was measured soon after another run, and made files: new folders
-/// are laid where the fewest are (`find_group_orlov`), which is where some were just deleted.
+/// Has ext4 lay each folder in this one into another part of the disk: those of runs, and those of each round of each that is measured.
+/// For minutes after files were deleted it takes far longer to make some in the same part (`recently_deleted` of fs/ext4/ialloc.c),
+/// which met whoever was measured soon after another run, and made files.
 fn lie_apart(folder: &Path) {
     // Other file systems do not know this, and nothing depends on it.
     let _ = Command::new("chattr").arg("+T").arg(folder).stderr(Stdio::null()).status();

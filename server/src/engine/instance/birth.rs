@@ -9,10 +9,11 @@ use tokio::time::{Instant, sleep_until};
 use super::{Actor, Birth, Message};
 use crate::engine::terms::Input;
 
-/// How long it may take to load a program before people are told. It takes milliseconds, unless its file system hangs.
+/// How long it may take to load a program before people are told. It takes milliseconds, unless its file system hangs, or the one of
+/// the home, where a new app has to be written down first.
 const PATIENCE: Duration = Duration::from_secs(5);
-const HANGS: &str = "its program has been loading for more than 5 s: does the file system of the script, the interpreter or `cwd` \
-                     answer? What you asked for is done as soon as it does";
+const HANGS: &str = "its program has been loading for more than 5 s: does the file system of the script, the interpreter, `cwd` or \
+                     the home of qd answer? What you asked for is done as soon as it does";
 
 impl Actor {
     /// Waits until it is made. Breaks off when nobody wants the app any more.

@@ -238,6 +238,9 @@ fn no_app_runs_before_it_is_written_down() {
     let mut waits = daemon.place.command(qd(), start).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let log = daemon.place.home().join("logs/second-out.log");
     daemon.until("it is made ready", || log.exists());
+    // What was to be started before this one is.
+    daemon.done("restart first");
+    assert_eq!(with_word(&word), [waits.id()].into(), "it runs, and nobody would know it after a kill");
     daemon.kill();
     waits.wait().unwrap();
     drop(other);
