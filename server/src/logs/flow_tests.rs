@@ -239,7 +239,7 @@ fn a_folder_in_the_place_of_a_log_file_loses_nothing() {
     let node = Node::new();
     let app = spec("a");
     let (mut out, _err) = files(node.logs.attach(&app, 0).unwrap());
-    fs::remove_file(node.file("a-out.log")).unwrap();
+    until("its file", || fs::remove_file(node.file("a-out.log")).is_ok());
     fs::create_dir(node.file("a-out.log")).unwrap();
     out.write_all(b"meanwhile\n").unwrap();
     until("a notice", || !node.told().is_empty());
@@ -259,6 +259,7 @@ fn a_link_that_another_user_put_there_is_not_followed() {
     let (mut out, _err) = files(node.logs.attach(&app, 0).unwrap());
     let (link, precious) = (node.file("a-out.log"), node.home.path().join("precious"));
     fs::write(&precious, "kept").unwrap();
+    until("its file", || link.is_file());
     let swap = || {
         fs::remove_file(&link).unwrap();
         std::os::unix::fs::symlink(&precious, node.home.path().join("link")).unwrap();
@@ -469,6 +470,15 @@ fn a_file_that_cannot_be_opened_is_told_at_once() {
     let app = AppSpec { out_file: LogFile::Path("/proc/nowhere/x.log".into()), ..spec("a") };
     let error = node.logs.attach(&app, 0).unwrap_err();
     assert!(error.to_string().contains("/proc/nowhere/x.log"), "{error}");
+}
+
+#[test]
+fn a_file_is_there_though_nothing_is_written() {
+    let node = Node::new();
+    let _outputs = node.logs.attach(&spec("a"), 0).unwrap();
+    assert!(node.logs.is_silent(&spec("a"), 0));
+    until("both files", || ["a-out.log", "a-error.log"].iter().all(|name| node.home.path().join("logs").join(name).is_file()));
+    assert!(node.logs.is_silent(&spec("a"), 0));
 }
 
 #[test]

@@ -109,6 +109,10 @@ impl Logs {
         let stdout = open(out)?;
         let stderr = if together { stdout.try_clone()? } else { open(err)? };
         for route in routes.into_iter().flatten() {
+            // In our own folder one can be made. It is, soon or with its first byte; a start of many apps is not held up by it.
+            if route.file.parent() == Some(&layout.logs) && !is_there(&route.file) {
+                continue;
+            }
             match target::open(&route.file) {
                 Err(error) if !is_passing(&error) => {
                     return Err(io::Error::new(
@@ -169,7 +173,7 @@ impl Logs {
     pub fn is_silent(&self, spec: &AppSpec, index: u32) -> bool {
         let layout = &self.shared.layout;
         let is_nothing = |file: &Path| {
-            let is_empty = std::fs::metadata(file).is_ok_and(|file| file.len() == 0);
+            let is_empty = std::fs::metadata(file).map_or(!is_there(file), |file| file.len() == 0);
             is_empty && layout.place(file.to_owned()).olds().is_ok_and(|olds| olds.is_empty())
         };
         STREAMS.iter().filter_map(|stream| layout.route(spec, index, *stream)).all(|route| is_nothing(&route.file))
@@ -216,6 +220,10 @@ impl Logs {
 fn size_of(folder: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
     entries.flatten().filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file).map(|meta| meta.len()).sum()
+}
+
+fn is_there(file: &Path) -> bool {
+    !matches!(std::fs::symlink_metadata(file), Err(error) if error.kind() == io::ErrorKind::NotFound)
 }
 
 fn null() -> io::Result<OwnedFd> {

@@ -323,7 +323,8 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-fn open_once(path: &Path) -> io::Result<File> {
+/// The same in a folder that has to be there.
+pub(super) fn open_once(path: &Path) -> io::Result<File> {
     // Never O_APPEND: splice(2) refuses it. O_NONBLOCK matters for terminals and pipes alone.
     let flags = OFlags::CREATE | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let open = |flags| match rustix::fs::open(path, flags | OFlags::RDWR, Mode::RUSR | Mode::WUSR) {

@@ -12,7 +12,7 @@ use app::model::Rotation;
 use super::archive;
 use super::budget::Budget;
 use super::names::{Place, with_older_parts};
-use super::target::NameLock;
+use super::target::{self, NameLock};
 
 /// How often it looks at the free space, which others take too.
 const CHECK: Duration = Duration::from_secs(30);
@@ -51,6 +51,7 @@ pub(super) fn run(jobs: &mpsc::Receiver<Job>, names: &Arc<NameLock>, mut budget:
         let mut listed = HashMap::new();
         for job in todo {
             budget.know(&job.place);
+            make(&job.place, names);
             let with_parts = listed.entry(job.place.folder().to_owned()).or_insert_with_key(|folder| with_older_parts(folder));
             if with_parts.as_ref().is_ok_and(|files| !files.contains(&job.place.name())) {
                 continue;
@@ -60,6 +61,17 @@ pub(super) fn run(jobs: &mpsc::Receiver<Job>, names: &Arc<NameLock>, mut budget:
             }
         }
         budget.keep();
+    }
+}
+
+/// Makes the file if there is none, so that who looks for it finds it though nothing was written yet.
+fn make(place: &Place, names: &NameLock) {
+    let _names = names.read().unwrap_or_else(PoisonError::into_inner);
+    if !place.file.exists()
+        && let Err(error) = target::open_once(&place.file)
+    {
+        // People are told when there is something to write.
+        tracing::debug!(file = %place.name(), %error, "failed to make a log file");
     }
 }
 
