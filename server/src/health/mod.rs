@@ -18,4 +18,4 @@ pub use judge::judge;
 pub use patience::{News, Patience, Verdict};
 pub use probe::{Check, Passed};
 pub use sampler::{InstanceSample, Sample, Sampler, Watched};
-pub use signs::{Found, Reading, Room, Watch, over};
+pub use signs::{Found, Lag, Reading, Room, Watch, over};

@@ -8,7 +8,7 @@ use app::model::{App, AppSpec, Cause, Event, EventKind, Finding, Instance, Remed
 
 use super::healer::{Healer, down_below};
 use crate::engine::{Board, duration};
-use crate::health::{Found, InstanceSample, Reading, Room, Sample, Watch, over};
+use crate::health::{Found, InstanceSample, Lag, Reading, Room, Sample, Watch, over};
 use crate::logs::Logs;
 use crate::process::{self, Table};
 
@@ -86,8 +86,8 @@ impl Trouble {
             let mut found = flapping(seen, one, spec, now);
             if let Some(measured) = sample.instances.get(&one.pm_id).filter(|_| one.state == State::Online) {
                 let silent_ms = spec.signs.silence.and_then(|_| silent_ms(&mut seen.written, &self.logs, spec, one, now));
-                let lag_ms = one.inside.as_ref().map(|inside| inside.event_loop_lag_p99_ms);
-                let reading = reading(measured, lag_ms, silent_ms);
+                let lag = one.inside.as_ref().map(|inside| Lag { told: inside.time, ms: inside.event_loop_lag_p99_ms });
+                let reading = reading(measured, lag, silent_ms);
                 found.extend(seen.watch.note(&reading, Room { limit, free }, &spec.signs, now));
             }
             if app.instances.len() > 1 {
@@ -188,13 +188,13 @@ pub(super) fn named(board: &Board, pid: u32) -> String {
     format!("process {pid} ({who})")
 }
 
-fn reading(measured: &InstanceSample, lag_ms: Option<f32>, silent_ms: Option<u64>) -> Reading {
+fn reading(measured: &InstanceSample, lag: Option<Lag>, silent_ms: Option<u64>) -> Reading {
     Reading {
         cpu_percent: measured.cpu_percent,
         memory_bytes: measured.memory_bytes,
         files: measured.files,
         zombies: measured.zombies,
-        lag_ms,
+        lag,
         silent_ms,
     }
 }

@@ -2,7 +2,7 @@
 
 mod leak;
 
-use app::model::{Remedy, Sign, Signs, Threshold};
+use app::model::{Remedy, Sign, Signs, Threshold, Time};
 
 use self::leak::Memory;
 use crate::process::OpenFiles;
@@ -30,10 +30,19 @@ pub struct Reading {
     pub files: Option<OpenFiles>,
     /// Children that ended, and that nobody waited for.
     pub zombies: u32,
-    /// How late its event loop came at the 99th percentile, in ms.
-    pub lag_ms: Option<f32>,
+    /// How late its event loop came.
+    pub lag: Option<Lag>,
     /// How long it has written nothing, in ms.
     pub silent_ms: Option<u64>,
+}
+
+/// How late an event loop came at the 99th percentile, by what its app said last.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lag {
+    /// When it said so.
+    pub told: Time,
+    /// So late, in ms. It grows while the app says nothing.
+    pub ms: f32,
 }
 
 /// How much memory there is for it.
@@ -73,6 +82,7 @@ impl Found {
 pub struct Watch {
     cpu: Since,
     lag: Since,
+    last_lag: Option<Lag>,
     files: Since,
     zombies: Since,
     near: Since,
@@ -102,8 +112,11 @@ impl Watch {
                 format!("uses {:.0} % of a core, and over {} % for {}", reading.cpu_percent, rule.above, seconds(self.cpu, now));
             found.push(Found { remedy: rule.remedy, ..Found::told(Sign::Busy, message) });
         }
-        let lag = reading.lag_ms.unwrap_or_default();
+        // An answer is about seconds that are over, and is read again until the next one: by itself it shows nothing that lasts.
+        let is_news = std::mem::replace(&mut self.last_lag, reading.lag) != reading.lag;
+        let lag = reading.lag.map_or(0.0, |lag| lag.ms);
         if let Some(rule) = &signs.lag
+            && is_news
             && self.lag.lasts(f64::from(lag) > rule.above as f64, rule.for_ms, now)
         {
             let message = format!("its event loop is {lag:.0} ms late (99th percentile), for {}", seconds(self.lag, now));

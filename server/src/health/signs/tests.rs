@@ -14,6 +14,10 @@ fn found(signs: &Signs, seconds: u64, reading: impl Fn(u64) -> Reading) -> Vec<F
     found
 }
 
+fn late(told: u64, ms: f32) -> Lag {
+    Lag { told: Time(told as i64), ms }
+}
+
 fn signs(found: &[Found]) -> Vec<Sign> {
     found.iter().map(|one| one.sign).collect()
 }
@@ -34,9 +38,22 @@ fn busy_means_without_a_pause() {
 
 #[test]
 fn what_is_not_told_for_a_while_begins_anew() {
-    let lag = |at: u64| Reading { lag_ms: (!(20..=100).contains(&at)).then_some(900.0), ..Reading::default() };
+    let lag = |at: u64| Reading { lag: (!(20..=100).contains(&at)).then_some(late(at, 900.0)), ..Reading::default() };
     assert_eq!(signs(&found(&Signs::default(), 110, lag)), []);
     assert_eq!(signs(&found(&Signs::default(), 140, lag)), [Sign::Lag]);
+}
+
+#[test]
+fn one_answer_does_not_last_however_often_it_is_read() {
+    let rule = Signs { lag: Some(Threshold { above: 500, for_ms: 2_000, remedy: Remedy::Tell }), ..Signs::OFF };
+    let answers = |every: u64, ms: fn(u64) -> f32| {
+        move |at: u64| Reading { lag: Some(late(at / every * every, ms(at / every))), ..Reading::default() }
+    };
+    assert_eq!(signs(&found(&rule, 8, answers(10, |_| 807.0))), []);
+    assert_eq!(signs(&found(&rule, 20, answers(10, |answer| if answer == 0 { 3.0 } else { 807.0 }))), [Sign::Lag]);
+    assert_eq!(signs(&found(&rule, 20, answers(10, |answer| if answer == 1 { 3.0 } else { 807.0 }))), []);
+    let silent = |at: u64| Reading { lag: Some(late(0, at as f32 * 1000.0)), ..Reading::default() };
+    assert_eq!(found(&rule, 6, silent)[0].message, "its event loop is 6000 ms late (99th percentile), for 4 s");
 }
 
 #[test]
@@ -44,12 +61,12 @@ fn nothing_is_looked_for_where_nothing_stands() {
     let all = Reading {
         cpu_percent: 400.0,
         files: Some(OpenFiles { pid: 7, open: 1000, limit: 1024 }),
-        lag_ms: Some(9000.0),
         silent_ms: Some(u64::MAX),
         ..Reading::default()
     };
-    assert_eq!(signs(&found(&Signs::OFF, 600, |_| all)), []);
-    assert_eq!(signs(&found(&Signs::default(), 600, |_| all)), [Sign::Busy, Sign::Lag, Sign::Files]);
+    let all = |at| Reading { lag: Some(late(at, 9000.0)), ..all };
+    assert_eq!(signs(&found(&Signs::OFF, 600, all)), []);
+    assert_eq!(signs(&found(&Signs::default(), 600, all)), [Sign::Busy, Sign::Lag, Sign::Files]);
     let silence = Some(Threshold { above: 60_000, for_ms: 0, remedy: Remedy::Restart });
     let found = found(&Signs { silence, ..Signs::OFF }, 2, |_| Reading { silent_ms: Some(61_000), ..Reading::default() });
     assert_eq!(found[0].message, "has written nothing for 61 s");
