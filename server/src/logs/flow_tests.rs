@@ -475,10 +475,14 @@ fn a_file_that_cannot_be_opened_is_told_at_once() {
 #[test]
 fn a_file_is_there_though_nothing_is_written() {
     let node = Node::new();
-    let _outputs = node.logs.attach(&spec("a"), 0).unwrap();
-    assert!(node.logs.is_silent(&spec("a"), 0));
-    until("both files", || ["a-out.log", "a-error.log"].iter().all(|name| node.home.path().join("logs").join(name).is_file()));
-    assert!(node.logs.is_silent(&spec("a"), 0));
+    let paths = ["a-out.log", "a-error.log"].map(|name| node.file(name));
+    for start in ["the first", "one after they were deleted"] {
+        let _outputs = node.logs.attach(&spec("a"), 0).unwrap();
+        assert!(node.logs.is_silent(&spec("a"), 0));
+        until(start, || paths.iter().all(|path| path.is_file()));
+        assert!(node.logs.is_silent(&spec("a"), 0));
+        paths.iter().for_each(|path| fs::remove_file(path).unwrap());
+    }
 }
 
 #[test]

@@ -347,13 +347,16 @@ impl Pump {
 
     fn attach(&mut self, key: PathBuf, new: Source, rotation: Rotation) {
         for file in [Some(&new.route.file), new.route.copy.as_ref()].into_iter().flatten() {
+            let mut is_new = false;
             let target = self.targets.entry(file.clone()).or_insert_with(|| {
-                let target = Target::new(self.layout.place(file.clone()), rotation);
-                let _ = self.tidier.send(target.job());
-                target
+                is_new = true;
+                Target::new(self.layout.place(file.clone()), rotation)
             });
             target.rotation = rotation;
             target.users += 1;
+            if is_new || !file.exists() {
+                let _ = self.tidier.send(target.job());
+            }
         }
         let known = self.ids.get(&key).copied();
         if let Some(id) = known
