@@ -120,16 +120,14 @@ impl Talk {
     async fn hear(&mut self, word: Word) -> Option<()> {
         match word {
             Word::Report(report) => {
-                let mut figures = report.figures(process::wall_clock());
+                let figures = report.figures(process::wall_clock());
                 let is_interrupted = std::mem::replace(&mut self.reported, Moment::now()).is_interrupted();
                 self.with_speaker(|speaker| {
+                    speaker.asked = None;
                     // It stood still together with us, which is no lag of its own.
-                    if is_interrupted {
-                        let before = speaker.figures.take().unwrap_or_default();
-                        figures.event_loop_lag_p50_ms = before.event_loop_lag_p50_ms;
-                        figures.event_loop_lag_p99_ms = before.event_loop_lag_p99_ms;
+                    if !is_interrupted {
+                        speaker.figures = Some(figures);
                     }
-                    (speaker.figures, speaker.asked) = (Some(figures), None);
                 });
             }
             Word::Exception(exception) if exception.fatal => self.fatal = Some(exception),

@@ -347,13 +347,11 @@ impl Pump {
 
     fn attach(&mut self, key: PathBuf, new: Source, rotation: Rotation) {
         for file in [Some(&new.route.file), new.route.copy.as_ref()].into_iter().flatten() {
-            let mut is_new = false;
-            let target = self.targets.entry(file.clone()).or_insert_with(|| {
-                is_new = true;
-                Target::new(self.layout.place(file.clone()), rotation)
-            });
+            let place = || self.layout.place(file.clone());
+            let target = self.targets.entry(file.clone()).or_insert_with(|| Target::new(place(), rotation));
             target.rotation = rotation;
             target.users += 1;
+            let is_new = target.users == 1;
             if is_new || !file.exists() {
                 let _ = self.tidier.send(target.job());
             }

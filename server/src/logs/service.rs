@@ -88,8 +88,9 @@ impl Logs {
     /// To be called before each start, and when an app is taken back: what waits in its FIFOs goes on to the files.
     ///
     /// # Errors
-    /// A FIFO cannot be made; a log file cannot be opened, though not for want of space. In the second case the output
-    /// is kept and moved once the file can be opened, so that an app that was taken back may go on.
+    /// A FIFO cannot be made; a log file cannot be opened, though not for want of space (one that is missing in the home is made
+    /// later). In the second case the output is kept and moved once the file can be opened, so that an app that was taken back may
+    /// go on.
     pub fn attach(&self, spec: &AppSpec, index: u32) -> io::Result<Outputs> {
         let layout = &self.shared.layout;
         let [out, err] = STREAMS.map(|stream| (stream, layout.route(spec, index, stream)));
@@ -109,8 +110,9 @@ impl Logs {
         let stdout = open(out)?;
         let stderr = if together { stdout.try_clone()? } else { open(err)? };
         for route in routes.into_iter().flatten() {
-            // In our own folder one can be made. It is, soon or with its first byte; a start of many apps is not held up by it.
-            if route.file.parent() == Some(&layout.logs) && !is_there(&route.file) {
+            // In our own folder one can be made, and is, soon or with its first byte: no start is held up by it.
+            let is_ours = route.file.parent() == Some(&layout.logs);
+            if is_ours && std::fs::symlink_metadata(&route.file).is_err_and(|error| is_missing(&error)) {
                 continue;
             }
             match target::open(&route.file) {
@@ -173,7 +175,7 @@ impl Logs {
     pub fn is_silent(&self, spec: &AppSpec, index: u32) -> bool {
         let layout = &self.shared.layout;
         let is_nothing = |file: &Path| {
-            let is_empty = std::fs::metadata(file).map_or(!is_there(file), |file| file.len() == 0);
+            let is_empty = std::fs::metadata(file).map_or_else(|error| is_missing(&error), |file| file.len() == 0);
             is_empty && layout.place(file.to_owned()).olds().is_ok_and(|olds| olds.is_empty())
         };
         STREAMS.iter().filter_map(|stream| layout.route(spec, index, *stream)).all(|route| is_nothing(&route.file))
@@ -222,8 +224,8 @@ fn size_of(folder: &Path) -> u64 {
     entries.flatten().filter_map(|entry| entry.metadata().ok()).filter(std::fs::Metadata::is_file).map(|meta| meta.len()).sum()
 }
 
-fn is_there(file: &Path) -> bool {
-    !matches!(std::fs::symlink_metadata(file), Err(error) if error.kind() == io::ErrorKind::NotFound)
+fn is_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
 }
 
 fn null() -> io::Result<OwnedFd> {

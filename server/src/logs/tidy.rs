@@ -1,4 +1,5 @@
-//! The thread that compresses and deletes older parts, apart from the one that must keep up with the apps.
+//! The thread that makes log files before there is something to write, and compresses and deletes older parts, apart from the one that
+//! must keep up with the apps.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
