@@ -2,6 +2,7 @@
 
 mod notices;
 mod place;
+mod runtime;
 mod signals;
 
 use std::ffi::OsString;
@@ -204,7 +205,7 @@ impl Running {
             sample_every_ms: u64::try_from(settings.sample_every.as_millis()).unwrap_or(2000),
         };
         let board = Arc::new(Board::new(node, journal, told, last_id, no_document(&hostname), sink));
-        let (inside, caught) = Inside::start(&place.run, &place.id)
+        let (inside, caught) = Inside::start(place.runtime.as_ref().map(|one| one.folder()), &place.run)
             .map_err(|error| failed("the thread that hears Node apps cannot be started", &error))?;
         let (state, records) = state.done()?;
         let engine = Engine::start(Options {
@@ -268,9 +269,9 @@ impl Running {
         let copies = sockets.copy().map_err(|error| failed("the listening sockets cannot be copied", &error))?;
         let mut signals = Signals::listen().map_err(|error| failed("signals cannot be listened for", &error))?;
         let engine = self.node.engine.clone();
-        let (records, is_new_home) = (self.records, place.is_new);
+        let (records, earlier) = (self.records, place.earlier);
         let mut beginning = self.node.engine.spawn(async move {
-            engine.restore(records, is_new_home).await;
+            engine.restore(records, earlier).await;
             if let Err(error) = engine.apply(loaded.specs, Intake::Reread, &config_file()).await {
                 engine.node_event(&error.to_string());
             }
@@ -289,6 +290,9 @@ impl Running {
         greet(&self.node.state, &url, &auth).await;
         tokio::spawn(stay_slim(self.node.state.clone()));
         tokio::spawn(look_after_state(self.node.state.clone(), self.node.engine.clone()));
+        if let Some(runtime) = place.runtime.clone() {
+            tokio::task::spawn_blocking(move || runtime.sweep());
+        }
         let manager = process::Manager::of_environment();
         tell(&manager, "READY=1");
         tokio::spawn(watcher::feed(manager.clone(), self.node.pulse.clone()));
@@ -329,7 +333,7 @@ impl Running {
                 let _ = tokio::time::timeout(FIRST_APPS, beginning).await;
             }
             tokio::select! {
-                () = self.node.engine.shut_down() => self.node.inside.leave(),
+                () = self.node.engine.shut_down() => {}
                 () = signals.second_end() => tracing::warn!("told to end a second time: apps that have not ended are left running"),
             }
         }

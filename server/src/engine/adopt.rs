@@ -14,6 +14,17 @@ use crate::process::{self, MarkerCache, PidFd, Table};
 /// How long to wait before the processes are looked at again, if they cannot be.
 const AGAIN: Duration = Duration::from_millis(200);
 
+/// What can be left of an earlier supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Earlier {
+    /// There was none: the number of the home was made just now, and nothing can carry it.
+    Nothing,
+    /// It ran in this boot, or it is not known in which.
+    ThisBoot,
+    /// None ran in this boot.
+    AnotherBoot,
+}
+
 /// Processes and files that were found at the start.
 #[derive(Default)]
 pub(super) struct Survivors {
@@ -36,10 +47,11 @@ struct Found {
 }
 
 impl Survivors {
-    pub(super) fn find(shared: &Shared) -> Self {
+    pub(super) fn find(shared: &Shared, earlier: Earlier) -> Self {
         let mut found = Self { runs: shared.board.last_runs(), ..Self::default() };
         let known = shared.identities();
-        found.rebooted = !known.is_empty() && known.iter().all(|(_, one)| one.boot_id != shared.boot_id);
+        let is_of_another = known.iter().all(|(_, one)| one.boot_id != shared.boot_id);
+        found.rebooted = is_of_another && (earlier == Earlier::AnotherBoot || !known.is_empty());
         found.identities = known
             .into_iter()
             .filter(|(_, one)| one.boot_id == shared.boot_id)

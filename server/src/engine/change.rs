@@ -9,7 +9,7 @@ use app::model::{AppRecord, AppSpec, Cause, EventKind, InstanceRecord};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 
-use super::adopt::Survivors;
+use super::adopt::{Earlier, Survivors};
 use super::ask::{self, Slot, ask, request_all};
 use super::instance::{Beginning, Goal, Message, Past};
 use super::manager::Engine;
@@ -36,13 +36,12 @@ struct Changes {
 
 impl Engine {
     /// Takes up what is remembered: what runs is taken back, what should run and does not is started, what was stopped stays so.
-    /// In a new home, whose number was made just now, nothing can be left of an earlier life, and nothing is looked for.
-    pub async fn restore(&self, records: Vec<AppRecord>, is_new_home: bool) {
+    pub async fn restore(&self, records: Vec<AppRecord>, earlier: Earlier) {
         let shared = self.0.shared.clone();
-        let survivors = if is_new_home {
+        let survivors = if earlier == Earlier::Nothing {
             Survivors::default()
         } else {
-            tokio::task::spawn_blocking(move || Survivors::find(&shared)).await.unwrap_or_default()
+            tokio::task::spawn_blocking(move || Survivors::find(&shared, earlier)).await.unwrap_or_default()
         };
         let (mut coming, mut begun) = (Vec::new(), Vec::new());
         for mut record in records {

@@ -75,7 +75,8 @@ impl Identities {
     pub(super) fn open(run: &Path) -> io::Result<Self> {
         let folder = run.join("units");
         std::fs::create_dir_all(&folder)?;
-        Ok(Self { folder })
+        // As the kernel names it: those who hold a lock are found by its path.
+        Ok(Self { folder: folder.canonicalize()? })
     }
 
     fn path(&self, pm_id: u32) -> PathBuf {

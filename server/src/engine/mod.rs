@@ -27,6 +27,7 @@ mod view;
 mod watch;
 mod words;
 
+pub use adopt::Earlier;
 pub use board::{Board, Sink};
 pub use journal::Journal;
 pub use machine::Machine;

@@ -79,13 +79,14 @@ struct Speaker {
 }
 
 impl Inside {
-    /// Puts the probe into the folder `run` and listens for it, on a thread of its own. Where that fails, apps run without.
+    /// Puts the probe into a folder that all may enter, or into `run`, and listens for it, on a thread of its own. Where that fails,
+    /// apps run without.
     /// Exceptions that an app lived through come by the receiver, with its process id.
     ///
     /// # Errors
     /// The thread cannot be made.
-    pub fn start(run: &Path, home_id: &str) -> io::Result<(Self, Caught)> {
-        let made = Place::make(run, home_id)
+    pub fn start(open: Option<&Path>, run: &Path) -> io::Result<(Self, Caught)> {
+        let made = Place::make(open, run)
             .inspect_err(|error| tracing::warn!(%error, "failed to set up the probe for Node apps; they run without"));
         Self::begin(made.ok())
     }
@@ -108,13 +109,6 @@ impl Inside {
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         self.0.place.as_ref()?.folder()
-    }
-
-    /// Takes away what is not in the home. No app may run any more.
-    pub fn leave(&self) {
-        if let Some(place) = &self.0.place {
-            place.leave();
-        }
     }
 
     async fn listen(self, listener: std::os::unix::net::UnixListener) {

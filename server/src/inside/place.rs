@@ -26,17 +26,13 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Lays it out, and listens. The home is closed to other users; root alone starts apps of others, and may put it where they
-    /// reach it.
-    pub(super) fn make(run: &Path, home_id: &str) -> io::Result<(Self, UnixListener)> {
-        if rustix::process::geteuid().is_root() {
-            let shared = Path::new("/run/quarterdeck").join(home_id);
-            let made = opened(Path::new("/run/quarterdeck")).and_then(|()| opened(&shared));
-            if let Ok(done) = made.and_then(|()| Self::fill(&shared, true)) {
-                return Ok(done);
-            }
+    /// Lays it out, and listens: in a folder that all may enter, as root alone has one, since it alone starts apps of others; else in
+    /// the home, which is closed to them.
+    pub(super) fn make(open: Option<&Path>, run: &Path) -> io::Result<(Self, UnixListener)> {
+        match open.map(|open| Self::fill(open, true)) {
+            Some(Ok(done)) => Ok(done),
+            _ => Self::fill(run, false),
         }
-        Self::fill(run, false)
     }
 
     pub(super) fn fill(folder: &Path, public: bool) -> io::Result<(Self, UnixListener)> {
@@ -55,14 +51,6 @@ impl Place {
     /// Where it lies.
     pub(super) fn folder(&self) -> Option<&Path> {
         self.probe.parent()
-    }
-
-    /// Takes away what is outside the home.
-    pub(super) fn leave(&self) {
-        if let Some(folder) = self.folder().filter(|_| self.public) {
-            // It is empty after a restart of the host in any case.
-            let _ = fs::remove_dir_all(folder);
-        }
     }
 
     pub(super) fn enter(&self, spec: &AppSpec, env: &mut Variables<'_>) {
@@ -94,12 +82,6 @@ pub fn lay_out(path: &Path, script: &str) -> io::Result<()> {
     fs::write(&new, script)?;
     fs::set_permissions(&new, Permissions::from_mode(0o644))?;
     fs::rename(&new, path)
-}
-
-/// Makes a folder that all may enter, whatever our umask takes away.
-fn opened(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    fs::set_permissions(folder, Permissions::from_mode(0o755))
 }
 
 /// As NODE_OPTIONS wants it (`ParseNodeOptionsEnvVar` in Node's `src/node.cc`). Before Node 12 nothing could be quoted.

@@ -68,10 +68,12 @@ impl Logs {
     /// # Errors
     /// The folders cannot be made, or the kernel refuses a thread or a file descriptor.
     pub fn start(home: &Path, limits: Limits, notices: impl Fn(String) + Send + Sync + 'static) -> io::Result<Self> {
-        let layout = Layout::new(home);
+        let mut layout = Layout::new(home);
         for folder in [&layout.logs, &layout.index, &layout.fifos] {
             make_folder(folder)?;
         }
+        // Where `run/` only leads there, the folder itself is what can be made anew when somebody removed it.
+        layout.fifos = layout.fifos.canonicalize()?;
         let names = Arc::new(NameLock::default());
         let (tidier, jobs) = mpsc::channel();
         let notices: Notices = Arc::new(notices);

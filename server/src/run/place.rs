@@ -6,13 +6,16 @@ use std::net::TcpListener;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use app::format::hex;
 
 use super::failed;
+use super::runtime::Runtime;
 use crate::cli::{Failure, STOPPED, ServeOptions};
 use crate::config::{self, Settings};
+use crate::engine::Earlier;
 use crate::process;
 use crate::web;
 
@@ -60,7 +63,9 @@ fn patiently<T, E>(attempt: impl Fn() -> Result<T, E>, is_held: impl Fn(&E) -> b
 }
 
 /// The file of the number that tells this home from others.
-const ID: &str = "id";
+pub(super) const ID: &str = "id";
+/// The file of the boot in which the home was last used.
+const BOOT: &str = "boot";
 
 /// The home folder, which is ours alone while this lives.
 pub(super) struct Place {
@@ -68,8 +73,10 @@ pub(super) struct Place {
     /// What tells the processes of this home from those of others on the host. A copy of the home gets the same; that is
     /// why processes are compared by number and start time too.
     pub(super) id: String,
-    /// Was the number made just now? Then nothing on this host can carry it yet.
-    pub(super) is_new: bool,
+    /// What can be left of an earlier `qd`.
+    pub(super) earlier: Earlier,
+    /// What lies outside of the home.
+    pub(super) runtime: Option<Arc<Runtime>>,
     _lock: File,
 }
 
@@ -91,7 +98,11 @@ impl Place {
             return Err(Failure::Failed(format!("the home {} cannot be used: {why}", home.display())));
         }
         let is_new = !run.join(ID).exists();
-        let place = Self { id: random::<8>(&run, ID)?, run, is_new, _lock: lock };
+        let id = random::<8>(&run, ID)?;
+        let earlier = if is_new { Earlier::Nothing } else { boot_of(&run.join(BOOT)) };
+        note_boot(&run.join(BOOT));
+        let runtime = Runtime::open(&run).map(Arc::new);
+        let place = Self { id, run, earlier, runtime, _lock: lock };
         // Of the one before: they are there to be removed, or not.
         let _ = std::fs::remove_file(place.stopped());
         let _ = std::fs::remove_file(place.run.join("address"));
@@ -123,6 +134,21 @@ impl Place {
     }
 }
 
+/// Was the home last used in another boot? What of it lies in memory cannot tell, as it is gone then.
+fn boot_of(path: &Path) -> Earlier {
+    match (std::fs::read_to_string(path), process::boot_id()) {
+        (Ok(noted), Ok(now)) if noted != now => Earlier::AnotherBoot,
+        _ => Earlier::ThisBoot,
+    }
+}
+
+/// Overwrites it, which needs no space on a full disk. Rather none than an old one, which would say that nothing can run.
+fn note_boot(path: &Path) {
+    if process::boot_id().and_then(|now| std::fs::write(path, now)).is_err() {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
 /// A number that is made once, and kept in this file.
 fn random<const BYTES: usize>(run: &Path, file: &str) -> Result<String, Failure> {
     let path = run.join(file);
@@ -147,12 +173,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().join("home");
         let first = Place::open(&home).unwrap();
-        assert!(first.is_new && first.id.len() == 16);
+        assert!(first.earlier == Earlier::Nothing && first.id.len() == 16);
         let id = first.id.clone();
         drop(first);
         let second = Place::open(&home).unwrap();
-        assert!(!second.is_new);
-        assert_eq!(second.id, id);
+        assert!(second.earlier == Earlier::ThisBoot && second.id == id);
         assert_eq!(second.secret().unwrap(), second.secret().unwrap());
+        let boot = second.run.join(BOOT);
+        drop(second);
+        std::fs::write(&boot, "another").unwrap();
+        assert_eq!(Place::open(&home).unwrap().earlier, Earlier::AnotherBoot);
+        assert_eq!(std::fs::read_to_string(boot).unwrap(), process::boot_id().unwrap());
     }
 }

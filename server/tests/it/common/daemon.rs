@@ -199,9 +199,10 @@ impl Drop for Daemon {
             let _ = child.kill();
             let _ = child.wait();
         }
-        // What a node that ends in order takes away itself; a killed one does not.
-        if let Ok(id) = std::fs::read_to_string(self.place.home().join("run/id")) {
-            let _ = std::fs::remove_dir_all(std::path::Path::new("/run/quarterdeck").join(id.trim()));
+        // A home that is removed leaves it until the next start of any other.
+        let units = std::fs::read_link(self.place.home().join("run/units")).ok();
+        if let Some(runtime) = units.as_deref().and_then(std::path::Path::parent) {
+            let _ = std::fs::remove_dir_all(runtime);
         }
     }
 }
