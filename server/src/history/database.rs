@@ -115,6 +115,7 @@ impl Database {
     pub(super) fn open(path: &Path, max_bytes: u64) -> Result<Self, Error> {
         // SQLite removes the `-wal` at an orderly end: where it is left, the end was none.
         let was_cut_off = fs::metadata(sqlite::with_ending(path, "-wal")).is_ok_and(|wal| wal.len() > 0);
+        sqlite::begin(path, STEPS)?;
         let mut connection = sqlite::open(path, Durability::Normal)?;
         sqlite::migrate(&mut connection, path, STEPS)?;
         // What is too much is removed every minute; this is the hard end, should that not be enough.

@@ -1,7 +1,7 @@
 //! What both databases have in common: how a file is opened, brought up to date, checked, copied and set aside.
 
 use std::fs::{self, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +13,9 @@ use super::Error;
 
 /// How long a statement waits for another process that holds the file.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// What is removed leaves pages that are given back a few at a time (`PRAGMA auto_vacuum`).
+const INCREMENTAL: i64 = 2;
 
 /// When is a commit on the disk?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +35,10 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Er
     let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     let set_up = || {
         connection.busy_timeout(BUSY)?;
-        // Only possible before the first table is made.
-        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+        // Only possible before the first table is made; and it is written down each time, even where it is so.
+        if connection.pragma_query_value(None, "auto_vacuum", |row| row.get::<_, i64>(0))? != INCREMENTAL {
+            connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
+        }
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", if durability == Durability::Full { "FULL" } else { "NORMAL" })?;
         connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
@@ -41,6 +46,40 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Er
     };
     set_up().map_err(failed)?;
     Ok(connection)
+}
+
+/// Makes a database with all of its schema where there is none, in one piece. SQLite by itself writes it in three transactions, each of
+/// which waits for the disk four times, before anything can be kept in it.
+pub(super) fn begin(path: &Path, steps: &[&str]) -> Result<(), Error> {
+    // A log that was left of another one would be played back into this one; SQLite removes it where it makes the file itself.
+    if path.exists() || with_ending(path, "-wal").exists() {
+        return Ok(());
+    }
+    let mut connection = Connection::open_in_memory()?;
+    connection.pragma_update(None, "auto_vacuum", INCREMENTAL)?;
+    migrate(&mut connection, path, steps)?;
+    let mut content = connection.serialize(rusqlite::MAIN_DB)?.to_vec();
+    // Says that there is a write-ahead log (https://sqlite.org/fileformat2.html §1.3.3).
+    if let Some(versions) = content.get_mut(18..20) {
+        versions.fill(2);
+    }
+    let new = with_ending(path, &format!(".{}.new", std::process::id()));
+    let made = write(&new, &content).and_then(|()| fs::hard_link(&new, path)).and_then(|()| sync_folder_of(path));
+    if let Err(error) = made {
+        // Another process was faster, or SQLite makes it; what hinders that too is told then.
+        tracing::debug!(path = %path.display(), %error, "failed to make a database in one piece");
+    }
+    remove(&new)
+}
+
+fn write(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
 }
 
 /// Opens a database that another connection writes.
@@ -217,6 +256,35 @@ mod tests {
         migrate(&mut connection, &path, &[FIRST, "INSERT INTO a VALUES (2)"]).unwrap();
         assert_eq!((rows(&connection), schema(&connection).unwrap()), (2, 2));
         assert!(matches!(migrate(&mut connection, &path, &[FIRST]), Err(Error::Newer { found: 2, known: 1, .. })));
+    }
+
+    #[test]
+    fn one_that_is_begun_is_as_if_sqlite_had_made_it_and_one_that_is_there_is_left_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let [whole, piecemeal] = ["whole.db", "piecemeal.db"].map(|name| home.path().join(name));
+        begin(&whole, &[FIRST]).unwrap();
+        assert_eq!(fs::metadata(&whole).unwrap().mode() & 0o777, 0o600);
+        let told = |path: &Path| {
+            let mut connection = open(path, Durability::Full).unwrap();
+            migrate(&mut connection, path, &[FIRST]).unwrap();
+            verify(&connection, path).unwrap();
+            let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, rusqlite::types::Value>(0)).unwrap();
+            let facts = ["auto_vacuum", "journal_mode", "page_size", "encoding", "user_version"].map(pragma);
+            connection.execute_batch("INSERT INTO a VALUES (2)").unwrap();
+            (facts, connection.query_row("SELECT count(*) FROM a", [], |row| row.get::<_, i64>(0)).unwrap())
+        };
+        assert_eq!(told(&whole), told(&piecemeal));
+        begin(&whole, &["CREATE TABLE other (x)"]).unwrap();
+        assert_eq!(told(&whole).1, 3);
+        begin(&home.path().join("none/a.db"), &[FIRST]).unwrap();
+        let connection = open(&whole, Durability::Full).unwrap();
+        connection.execute_batch("INSERT INTO a VALUES (7)").unwrap();
+        fs::remove_file(&whole).unwrap();
+        std::mem::forget(connection);
+        begin(&whole, &[FIRST]).unwrap();
+        assert_eq!(told(&whole).1, 2, "what was left of the log of another one is not taken for its own");
+        let left = fs::read_dir(home.path()).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap());
+        assert_eq!(left.filter(|name| name.ends_with(".new")).count(), 0);
     }
 
     #[test]

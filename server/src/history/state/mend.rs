@@ -101,6 +101,7 @@ fn open_checked(path: &Path, steps: &[&str]) -> Result<Connection, Error> {
     if fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0) && backup::is_any(path)? {
         return Err(Error::Damaged { path: path.into(), why: "it is empty, but there are copies of it".into() });
     }
+    sqlite::begin(path, steps)?;
     let mut connection = sqlite::open(path, Durability::Full)?;
     sqlite::verify(&connection, path)?;
     let found = sqlite::schema(&connection)?;
