@@ -159,6 +159,14 @@ impl Store for Kept {
         self.0.put_apps(records).map_err(|error| error.to_string())
     }
 
+    fn note(&self, records: &[AppRecord]) -> Result<(), String> {
+        self.0.note_apps(records).map_err(|error| error.to_string())
+    }
+
+    fn settle(&self) -> Result<(), String> {
+        self.0.settle().map_err(|error| error.to_string())
+    }
+
     fn remove(&self, name: &str) -> Result<(), String> {
         self.0.remove_app(name).map_err(|error| error.to_string())
     }
@@ -279,6 +287,7 @@ impl Running {
         let listeners = web::Listeners { tcp: vec![sockets.tcp], unix: Some(sockets.unix) };
         // Whoever asks first is to find what was there before; an app that is slow to come keeps nobody out.
         let _ = tokio::time::timeout(FIRST_APPS, &mut beginning).await;
+        settle(self.node.state.clone()).await;
         // Not before: to put the pages and the description of the API together takes a while, in which apps can start.
         let streams = settings.stream.max_clients as usize;
         let context = api::Context::new(self.node.clone(), auth.clone(), streams, stopping.clone());
@@ -388,6 +397,13 @@ async fn stay_slim(state: State) {
         if let Ok(Err(error)) = slimmed.await {
             tracing::warn!(%error, "state.db did not give back its memory");
         }
+    }
+}
+
+/// Has a `state.db` that was made just now on the disk before anybody is answered.
+async fn settle(state: State) {
+    if let Ok(Err(error)) = tokio::task::spawn_blocking(move || state.settle()).await {
+        tracing::warn!(%error, "failed to wait until state.db is on the disk");
     }
 }
 

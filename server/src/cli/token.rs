@@ -73,6 +73,8 @@ async fn without_daemon(create: &Create, context: &Context) -> Result<String, Fa
     context.home.create().map_err(|error| failed(&error))?;
     let notify: Notify = Arc::new(|sentence| warn(&sentence));
     let state = State::open(context.home.path(), &notify).map_err(|error| failed(&error))?;
-    let auth = Auth::new(state, auth::Settings::default()).map_err(|error| failed(&error))?;
-    auth.create_token(&create.name, create.role).await.map_err(|error| failed(&error))
+    let auth = Auth::new(state.clone(), auth::Settings::default()).map_err(|error| failed(&error))?;
+    let token = auth.create_token(&create.name, create.role).await.map_err(|error| failed(&error))?;
+    state.settle().map_err(|error| failed(&error))?;
+    Ok(token)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use app::model::AppRecord;
 use tokio::sync::{MutexGuard, watch};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use super::manager::Engine;
 
@@ -17,11 +17,11 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Writing<'a> {
     engine: &'a Engine,
     _turn: MutexGuard<'a, ()>,
-    written: JoinHandle<Result<(), String>>,
-    under_way: watch::Sender<()>,
+    settled: JoinHandle<Result<(), String>>,
+    written: Written,
 }
 
-/// Whether something is written down.
+/// Whether something is written down, so that it outlives this process. Whoever asked for it is answered later, when it outlives the host.
 #[derive(Clone)]
 pub(super) struct Written(Option<watch::Receiver<()>>);
 
@@ -43,32 +43,49 @@ impl Written {
 impl Writing<'_> {
     /// For those who wait for it as well.
     pub(super) fn written(&self) -> Written {
-        Written(Some(self.under_way.subscribe()))
+        self.written.clone()
     }
 
-    /// Waits until it is written, or owed.
+    /// Waits until it is on the disk, or owed.
     pub(super) async fn done(self) {
-        if let Ok(Err(error)) = self.written.await {
-            self.engine.node_event(&format!(
-                "what was asked for could not be written down; until it is, it holds only as long as qd runs: {error}"
-            ));
-            self.engine.owe(None);
-        }
+        self.engine.look_at(self.settled.await);
     }
 }
 
 impl Engine {
     /// Writes down these apps as they are now.
     pub(super) async fn remember(&self, records: Vec<AppRecord>) {
-        self.begin_to_remember(records).await.done().await;
+        let _turn = self.0.writing.lock().await;
+        if !records.is_empty() {
+            let store = self.0.store.clone();
+            self.look_at(spawn_blocking(move || store.put(&records)).await);
+        }
     }
 
     /// The same, without waiting for it. Nobody else writes meanwhile.
     pub(super) async fn begin_to_remember(&self, records: Vec<AppRecord>) -> Writing<'_> {
         let turn = self.0.writing.lock().await;
         let store = self.0.store.clone();
-        let written = spawn_blocking(move || if records.is_empty() { Ok(()) } else { store.put(&records) });
-        Writing { engine: self, _turn: turn, written, under_way: watch::Sender::new(()) }
+        let (under_way, written) = watch::channel(());
+        let settled = spawn_blocking(move || {
+            if records.is_empty() {
+                return Ok(());
+            }
+            store.note(&records)?;
+            drop(under_way);
+            store.settle()
+        });
+        Writing { engine: self, _turn: turn, settled, written: Written(Some(written)) }
+    }
+
+    /// To be called by the one whose turn it is to write.
+    fn look_at(&self, written: Result<Result<(), String>, JoinError>) {
+        if let Ok(Err(error)) = written {
+            self.node_event(&format!(
+                "what was asked for could not be written down; until it is, it holds only as long as qd runs: {error}"
+            ));
+            self.owe(None);
+        }
     }
 
     /// Writes down that an app is gone.

@@ -9,6 +9,16 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// A sentence: what failed and why.
     fn put(&self, records: &[AppRecord]) -> Result<(), String>;
+    /// The same, but over the end of the host only after `settle`. It does not wait for the disk.
+    ///
+    /// # Errors
+    /// A sentence: what failed and why.
+    fn note(&self, records: &[AppRecord]) -> Result<(), String>;
+    /// Waits until all of it is on the disk.
+    ///
+    /// # Errors
+    /// A sentence: what failed and why.
+    fn settle(&self) -> Result<(), String>;
     /// Forgets an app.
     ///
     /// # Errors

@@ -49,7 +49,7 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Er
 }
 
 /// Makes a database with all of its schema where there is none, in one piece. SQLite by itself writes it in three transactions, each of
-/// which waits for the disk four times, before anything can be kept in it.
+/// which waits for the disk four times, before anything can be kept in it. This does not wait: it is on the disk with the next checkpoint.
 pub(super) fn begin(path: &Path, steps: &[&str]) -> Result<(), Error> {
     // A log that was left of another one would be played back into this one; SQLite removes it where it makes the file itself.
     if path.exists() || with_ending(path, "-wal").exists() {
@@ -64,7 +64,7 @@ pub(super) fn begin(path: &Path, steps: &[&str]) -> Result<(), Error> {
         versions.fill(2);
     }
     let new = with_ending(path, &format!(".{}.new", std::process::id()));
-    let made = write(&new, &content).and_then(|()| fs::hard_link(&new, path)).and_then(|()| sync_folder_of(path));
+    let made = write(&new, &content).and_then(|()| fs::hard_link(&new, path));
     if let Err(error) = made {
         // Another process was faster, or SQLite makes it; what hinders that too is told then.
         tracing::debug!(path = %path.display(), %error, "failed to make a database in one piece");
@@ -74,12 +74,7 @@ pub(super) fn begin(path: &Path, steps: &[&str]) -> Result<(), Error> {
 
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
-}
-
-fn sync_folder_of(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| fs::File::open(folder)?.sync_all())
+    file.write_all(content)
 }
 
 /// Opens a database that another connection writes.

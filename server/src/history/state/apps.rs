@@ -32,12 +32,20 @@ impl State {
     /// # Errors
     /// The database cannot be written.
     pub fn put_apps(&self, apps: &[AppRecord]) -> Result<(), Error> {
+        put_all(&mut self.lock(), apps)
+    }
+
+    /// The same, but it outlives the host only after [`State::settle`], and this process at once. It does not wait for the disk.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn note_apps(&self, apps: &[AppRecord]) -> Result<(), Error> {
         let mut connection = self.lock();
-        let transaction = connection.transaction()?;
-        for app in apps {
-            put(&transaction, app)?;
-        }
-        Ok(transaction.commit()?)
+        // A checkpoint may not be made of what is not on the disk (https://sqlite.org/pragma.html#pragma_synchronous).
+        connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = 0")?;
+        let noted = put_all(&mut connection, apps);
+        connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000")?;
+        noted
     }
 
     /// Forgets an app. One that is not known is no error.
@@ -70,6 +78,14 @@ impl State {
         self.set_meta("saved", &json(|| "the saved list".into(), &apps)?)?;
         self.set_meta("saved_at", &now().to_string())
     }
+}
+
+fn put_all(connection: &mut Connection, apps: &[AppRecord]) -> Result<(), Error> {
+    let transaction = connection.transaction()?;
+    for app in apps {
+        put(&transaction, app)?;
+    }
+    Ok(transaction.commit()?)
 }
 
 fn put(connection: &Connection, app: &AppRecord) -> Result<(), Error> {

@@ -64,6 +64,7 @@ impl State {
 
     fn open_again(&self, connection: &mut Connection, notify: &Notify) -> Result<(), Error> {
         *connection = open(&self.path, STEPS, notify)?;
+        super::settle(connection)?;
         *self.files.lock().unwrap_or_else(PoisonError::into_inner) = files(&self.path);
         Ok(())
     }

@@ -78,8 +78,8 @@ pub struct State {
 type Files = [Option<(u64, u64)>; 2];
 
 impl State {
-    /// Opens `state.db` in the home folder, and makes it where there is none. One that is damaged is set aside and the
-    /// newest good backup takes its place; `notify` is told.
+    /// Opens `state.db` in the home folder, and makes it where there is none: then it is on the disk after [`State::settle`]. One that
+    /// is damaged is set aside and the newest good backup takes its place; `notify` is told.
     ///
     /// # Errors
     /// The file cannot be opened or written, or a newer version wrote it.
@@ -130,10 +130,26 @@ impl State {
         Ok(self.lock().execute_batch("PRAGMA shrink_memory")?)
     }
 
+    /// Waits until all that was written is on the disk, the file itself included.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn settle(&self) -> Result<(), Error> {
+        settle(&self.lock())
+    }
+
     fn lock(&self) -> MutexGuard<'_, Connection> {
         // A panic in the middle of a transaction has rolled it back.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A commit has the log written to the disk, with all that is in it from before; a checkpoint the file.
+fn settle(connection: &Connection) -> Result<(), Error> {
+    let commit = "INSERT INTO meta VALUES ('settled_at', ?1) ON CONFLICT DO UPDATE SET value = excluded.value";
+    connection.execute(commit, [super::now().to_string()])?;
+    // One who reads puts off a part of it, which is in the log until then.
+    Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
 }
 
 #[cfg(test)]

@@ -157,6 +157,25 @@ fn a_truncated_database_without_a_backup_begins_empty() {
 }
 
 #[test]
+fn what_is_noted_is_there_at_once_and_in_the_file_itself_once_it_is_settled() {
+    let (home, state) = home();
+    let in_the_file_alone = || {
+        let copy = tempfile::tempdir().unwrap();
+        fs::copy(home.path().join(FILE), copy.path().join(FILE)).unwrap();
+        open(&copy).0.unwrap().apps().unwrap()
+    };
+    state.note_apps(&[record("a", true)]).unwrap();
+    assert_eq!(state.apps().unwrap(), [record("a", true)]);
+    assert_eq!(in_the_file_alone(), []);
+    state.settle().unwrap();
+    assert_eq!(in_the_file_alone(), [record("a", true)]);
+    state.lock().execute_batch("ALTER TABLE apps RENAME TO elsewhere").unwrap();
+    state.note_apps(&[record("b", true)]).unwrap_err();
+    let pragma = |name| state.lock().pragma_query_value(None, name, |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(["synchronous", "wal_autocheckpoint"].map(pragma), [2, 1000], "what comes after it waits for the disk again");
+}
+
+#[test]
 fn what_cannot_be_opened_is_a_clear_error() {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join(FILE)).unwrap();
