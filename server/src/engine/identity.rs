@@ -88,6 +88,17 @@ impl Identities {
     /// # Errors
     /// The file system refused; what was known before is still there.
     pub(super) fn write(&self, pm_id: u32, identity: &Identity) -> io::Result<()> {
+        match self.try_to_write(pm_id, identity) {
+            // Somebody has removed it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                std::fs::create_dir_all(&self.folder)?;
+                self.try_to_write(pm_id, identity)
+            }
+            written => written,
+        }
+    }
+
+    fn try_to_write(&self, pm_id: u32, identity: &Identity) -> io::Result<()> {
         let (mut text, path) = (serde_json::to_vec(identity)?, self.path(pm_id));
         if text.len() <= PAGE {
             let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path)?;

@@ -22,6 +22,8 @@ const DIGITS: usize = 10;
 const STACK: usize = 64 << 10;
 /// Descriptors of ours are put out of the way of those that the program is to have, which begin at 0.
 const OUT_OF_THE_WAY: c_int = 64;
+/// Few programs are to have more files.
+const BERTHS: usize = 8;
 
 /// Texts as the kernel takes them, each with a NUL byte at its end. Made before the clone, because nothing may be allocated
 /// after it; in one piece, because an environment has many.
@@ -108,6 +110,8 @@ struct Shared<'a> {
     ignored: &'a [c_int],
     /// Where each file goes first.
     moved: Vec<c_int>,
+    /// The number behind those of the berths, if the files are there.
+    berths: Option<c_int>,
     /// Both end with a null pointer.
     args: Vec<*const c_char>,
     env: Vec<*const c_char>,
@@ -128,11 +132,57 @@ pub(super) struct Cradle {
     stack: Vec<u8>,
     /// Signals that we ignore, as the Rust runtime does with SIGPIPE, and as `nohup` had us do.
     ignored: Vec<c_int>,
+    berths: Berths,
 }
 
 impl Default for Cradle {
     fn default() -> Self {
-        Self { stack: vec![0; STACK], ignored: ALL_SIGNALS.into_iter().filter(|signal| is_ignored(*signal)).collect() }
+        let ignored = ALL_SIGNALS.into_iter().filter(|signal| is_ignored(*signal)).collect();
+        Self { stack: vec![0; STACK], ignored, berths: Berths::default() }
+    }
+}
+
+/// Descriptors with low numbers, where the files of a new process are while it is made. It begins with our table of open files, of
+/// which it takes a copy up to there (close_range(2), `CLOSE_RANGE_UNSHARE`): else it would copy and close all that we have
+/// open, some for each app.
+#[derive(Debug)]
+struct Berths {
+    /// What is in one that is free.
+    nothing: Option<OwnedFd>,
+    all: Vec<OwnedFd>,
+}
+
+impl Default for Berths {
+    fn default() -> Self {
+        let nothing = std::fs::File::open("/dev/null").ok().map(OwnedFd::from);
+        // Behind the numbers that the files are to have in the end.
+        let berth = |_| rustix::io::fcntl_dupfd_cloexec(nothing.as_ref()?, i32::try_from(BERTHS).ok()?).ok();
+        let all = (0..BERTHS).map_while(berth).collect();
+        Self { nothing, all }
+    }
+}
+
+impl Berths {
+    /// Puts the files there, and gives their numbers. None if they do not fit.
+    fn fill(&mut self, files: &[&OwnedFd]) -> Option<Vec<c_int>> {
+        let numbers = self.all.get(..files.len())?.iter().map(AsRawFd::as_raw_fd).collect();
+        for (file, berth) in files.iter().zip(&mut self.all) {
+            rustix::io::dup3(file, berth, rustix::io::DupFlags::CLOEXEC).ok()?;
+        }
+        Some(numbers)
+    }
+
+    fn end(&self) -> Option<c_int> {
+        self.all.iter().map(AsRawFd::as_raw_fd).max().map(|last| last + 1)
+    }
+
+    fn clear(&mut self, count: usize) {
+        for berth in self.all.iter_mut().take(count) {
+            if let Some(nothing) = &self.nothing {
+                // One that is open can always be replaced (dup(2)).
+                let _ = rustix::io::dup3(nothing, berth, rustix::io::DupFlags::CLOEXEC);
+            }
+        }
     }
 }
 
@@ -164,14 +214,18 @@ fn is_ignored(signal: c_int) -> bool {
 impl Plan<'_> {
     /// Makes the process. Gives it once it is the program.
     pub(super) fn carry_out(&self, cradle: &mut Cradle) -> Result<Born, Failure> {
-        let Cradle { stack, ignored } = cradle;
-        let moved = vec![-1; self.files.len()];
+        let Cradle { stack, ignored, berths } = cradle;
+        // Where it enters its cgroup by itself, it needs the folder of that too.
+        let filled = self.cgroup.and_then(|_| berths.fill(&self.files));
+        let end = filled.as_ref().and_then(|_| berths.end());
+        let moved = filled.unwrap_or_else(|| vec![-1; self.files.len()]);
         // Its place is taken by what the new process alone can know.
         let number = self.listens.then_some(c"".as_ptr());
         let mut shared = Shared {
             plan: self,
             ignored,
             moved,
+            berths: end,
             args: self.args.pointers().chain([std::ptr::null()]).collect(),
             env: number.into_iter().chain(self.env.pointers()).chain([std::ptr::null()]).collect(),
             number: [0; LISTEN_PID.len() + DIGITS + 1],
@@ -186,7 +240,7 @@ impl Plan<'_> {
         // become the program (CLONE_VFORK). All signals are blocked, so none of our handlers runs in it.
         let made = unsafe {
             let argument = (&raw mut shared).cast();
-            let inside = self.cgroup.map(|cgroup| clone_into(cgroup, stack, begin, argument));
+            let inside = self.cgroup.map(|cgroup| clone_into(cgroup, end.is_some(), stack, begin, argument));
             match inside {
                 Some(Ok(made)) => Ok(made),
                 Some(Err(_)) | None => {
@@ -196,6 +250,7 @@ impl Plan<'_> {
             }
         };
         drop(masked);
+        berths.clear(self.files.len());
         let (pid, handle) = made.map_err(|error| Failure { stage: Stage::Clone, error })?;
         let number = pid.unsigned_abs();
         #[expect(unsafe_code, reason = "the kernel hands over a new descriptor as a number")]
@@ -286,11 +341,22 @@ impl Shared<'_> {
             for signal in cleared {
                 libc::syscall(libc::SYS_rt_sigaction, *signal, &raw const DEFAULT, std::ptr::null::<Action>(), SET);
             }
-            attempt!(libc::setsid());
-            for (file, moved) in plan.files.iter().zip(&mut self.moved) {
-                *moved = libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
-                attempt!(*moved);
+            match self.berths.filter(|_| self.inside) {
+                Some(end) => {
+                    let unshared = libc::syscall(libc::SYS_close_range, end, libc::c_uint::MAX, libc::CLOSE_RANGE_UNSHARE);
+                    if unshared < 0 {
+                        // Before Linux 5.9. Nothing may be changed while the files are ours.
+                        attempt!(libc::unshare(libc::CLONE_FILES));
+                    }
+                }
+                None => {
+                    for (file, moved) in plan.files.iter().zip(&mut self.moved) {
+                        *moved = libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+                        attempt!(*moved);
+                    }
+                }
             }
+            attempt!(libc::setsid());
             for (moved, number) in self.moved.iter().zip(0..) {
                 attempt!(libc::dup2(*moved, number));
             }

@@ -28,7 +28,8 @@ pub(super) unsafe fn clone(stack: &mut [u8], begin: Begin, argument: *mut c_void
 
 /// The same, born into the cgroup of this folder (`CLONE_INTO_CGROUP`, Linux 5.7), and with our handlers of signals taken away
 /// (`CLONE_CLEAR_SIGHAND`, Linux 5.5); what we ignore it still ignores. To enter one later costs milliseconds: the
-/// kernel waits until no processor is in the midst of a fork (`cgroup_threadgroup_rwsem`).
+/// kernel waits until no processor is in the midst of a fork (`cgroup_threadgroup_rwsem`). With `shares_files` it begins with our open
+/// files themselves instead of copies of them.
 ///
 /// # Errors
 /// The kernel refuses or does not know how, or this kind of machine is none that we know the call for: then there is no process.
@@ -39,6 +40,7 @@ pub(super) unsafe fn clone(stack: &mut [u8], begin: Begin, argument: *mut c_void
 #[expect(unsafe_code, reason = "the C library has no function for clone3(2)")]
 pub(super) unsafe fn clone_into(
     cgroup: &OwnedFd,
+    shares_files: bool,
     stack: &mut [u8],
     begin: Begin,
     argument: *mut c_void,
@@ -65,8 +67,9 @@ pub(super) unsafe fn clone_into(
     let mut handle: RawFd = -1;
     let bottom = stack.as_mut_ptr() as u64;
     let top = (bottom + stack.len() as u64) & !15;
+    let files = if shares_files { libc::CLONE_FILES } else { 0 };
     let arguments = Arguments {
-        flags: u64::from(FLAGS.unsigned_abs()) | INTO_CGROUP | CLEAR_SIGHAND,
+        flags: u64::from((FLAGS | files).unsigned_abs()) | INTO_CGROUP | CLEAR_SIGHAND,
         pidfd: (&raw mut handle) as u64,
         exit_signal: u64::from(libc::SIGCHLD.unsigned_abs()),
         stack: bottom,
@@ -125,6 +128,6 @@ pub(super) unsafe fn clone_into(
 /// There is none for this kind of machine.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 #[expect(unsafe_code, reason = "as where it exists")]
-pub(super) unsafe fn clone_into(_: &OwnedFd, _: &mut [u8], _: Begin, _: *mut c_void) -> io::Result<(c_int, RawFd)> {
+pub(super) unsafe fn clone_into(_: &OwnedFd, _: bool, _: &mut [u8], _: Begin, _: *mut c_void) -> io::Result<(c_int, RawFd)> {
     Err(io::ErrorKind::Unsupported.into())
 }

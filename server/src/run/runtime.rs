@@ -29,30 +29,29 @@ pub(super) struct Runtime {
 }
 
 impl Runtime {
-    /// Opens the one of this home, and has `run/` lead there. None if there cannot be one: then all of it lies in the home.
+    /// Opens the one of this home, and has `run/` lead there, if it is in memory. None if there cannot be one: then all of it lies in
+    /// the home.
     pub(super) fn open(run: &Path) -> Option<Self> {
+        let in_memory = BASES.into_iter().find(|base| Path::new(base).parent().is_some_and(is_in_memory));
+        let moved = if in_memory.is_some() { &MOVED[..] } else { &[] };
         let name = rustix::process::geteuid().is_root().then(|| name_of(run)).and_then(Result::ok);
-        let opened = name.and_then(|name| {
-            let is_in_memory = |base: &&&str| Path::new(base).parent().is_some_and(is_in_memory);
-            BASES.iter().find(is_in_memory).and_then(|base| Self::at(Path::new(base), &name, run).ok())
-        });
-        if opened.is_none() {
-            for link in MOVED.map(|name| run.join(name)) {
-                if link.is_symlink() && fs::read_dir(&link).is_err() {
-                    let _ = fs::remove_file(link);
-                }
+        let opened = name.and_then(|name| Self::at(Path::new(in_memory.unwrap_or(BASES[0])), &name, run, moved).ok());
+        // Of a boot that is over, or of root.
+        for link in MOVED.map(|name| run.join(name)) {
+            if link.is_symlink() && fs::read_dir(&link).is_err() {
+                let _ = fs::remove_file(link);
             }
         }
         opened
     }
 
-    fn at(base: &Path, name: &str, run: &Path) -> io::Result<Self> {
+    fn at(base: &Path, name: &str, run: &Path, moved: &[&str]) -> io::Result<Self> {
         let folder = base.join(name);
         for open in [base, &folder] {
             ours(open)?;
         }
         lead(&folder.join(HOME), &fs::canonicalize(run)?)?;
-        for name in MOVED {
+        for name in moved {
             let (link, target) = (run.join(name), folder.join(name));
             // One of an earlier `qd` is used as long as something is in it.
             if link.is_symlink() || fs::remove_dir(&link).is_ok() || !link.exists() {
@@ -139,7 +138,7 @@ mod tests {
     }
 
     fn open(base: &Path, run: &Path) -> Runtime {
-        Runtime::at(base, &name_of(run).unwrap(), run).unwrap()
+        Runtime::at(base, &name_of(run).unwrap(), run, &MOVED).unwrap()
     }
 
     #[test]
@@ -208,10 +207,10 @@ mod tests {
         let (base, run) = (folder.path().join("base"), home(folder.path(), "a"));
         fs::create_dir(&base).unwrap();
         fs::set_permissions(&base, Permissions::from_mode(0o777)).unwrap();
-        assert!(Runtime::at(&base, "a", &run).is_err());
+        assert!(Runtime::at(&base, "a", &run, &MOVED).is_err());
         let link = folder.path().join("link");
         symlink(folder.path(), &link).unwrap();
-        assert!(Runtime::at(&link, "a", &run).is_err());
+        assert!(Runtime::at(&link, "a", &run, &MOVED).is_err());
         assert!(MOVED.iter().all(|name| !run.join(name).exists()));
     }
 }

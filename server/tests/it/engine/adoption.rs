@@ -203,6 +203,51 @@ fn after_a_start_of_the_host_what_should_run_is_started() {
     assert_eq!(start["cause"], "host-reboot");
 }
 
+/// As after a start of the host where it lay in memory, or when somebody has removed it.
+fn forget_what_runs(daemon: &Daemon) {
+    for name in ["fifo", "units"] {
+        let folder = daemon.place.home().join("run").join(name).canonicalize().unwrap();
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+#[test]
+fn a_start_of_the_host_is_told_though_nothing_is_known_of_what_ran() {
+    let mut daemon = Daemon::serve(r#"{"apps":[{"name":"a","script":"sleep","args":"600"}]}"#, 1);
+    let pid = daemon.pid("a");
+    daemon.kill();
+    kill(pid);
+    forget_what_runs(&daemon);
+    std::fs::write(daemon.place.home().join("run/boot"), "another").unwrap();
+    daemon.come_back();
+    daemon.until("it runs", || daemon.runs_anew("a", pid));
+    let start = daemon.events("a").into_iter().rfind(|event| event["kind"] == "start").unwrap();
+    assert_eq!(start["cause"], "host-reboot");
+}
+
+#[test]
+fn without_what_is_known_of_it_an_app_is_kept_and_can_be_started_again() {
+    let place = Place::new();
+    place.write("a.sh", "echo begun; exec sleep 600");
+    let mut daemon = Daemon::serve_in(place, r#"{"apps":[{"name":"a","script":"a.sh"}]}"#, 1);
+    let (pid, log) = (daemon.pid("a"), daemon.place.home().join("logs/a-out.log"));
+    let begun = || std::fs::read_to_string(&log).unwrap_or_default().lines().count();
+    daemon.until("it has begun", || begun() == 1);
+    forget_what_runs(&daemon);
+    daemon.done("restart a");
+    daemon.until("it has begun again", || begun() == 2);
+    let second = daemon.pid("a");
+    assert!(second != pid && !runs(pid));
+    daemon.kill();
+    forget_what_runs(&daemon);
+    daemon.come_back();
+    daemon.until_online(1);
+    assert_eq!(daemon.pid("a"), second, "it was taken for gone");
+    daemon.done("restart a");
+    daemon.until("it has begun a third time", || begun() == 3);
+    assert!(!runs(second));
+}
+
 #[test]
 fn a_kill_before_it_listens_leaves_one_copy() {
     let place = Place::new();
