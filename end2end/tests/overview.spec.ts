@@ -48,12 +48,16 @@ test("a row that needs attention says why", async ({ overview }) => {
   await expect(overview.row("cloudflared").locator(".note")).toContainText(/not found|no such/i);
 });
 
-test("figures go on without a reload", async ({ page, overview }) => {
+test("figures go on without a reload", async ({ page, overview, deck }) => {
   await mark(page);
-  const up = overview.row("sttttserver").locator(".since");
-  const before = await up.textContent();
-  await expect(up).not.toHaveText(before ?? "");
-  await expect(up).toHaveText(/\d+ (s|m|h)/);
+  // One that begins just now: after a minute it would be told in minutes.
+  const before = await pid(page, "metrics-emitter");
+  await deck.trouble("metrics-emitter", "exit?code=3");
+  await expect.poll(() => pid(page, "metrics-emitter")).not.toBe(before);
+  const up = overview.row("metrics-emitter").locator(".since");
+  await expect(up).toHaveText(/^[1-9]\d* s$/);
+  await expect(up).not.toHaveText((await up.textContent()) ?? "");
+  await expect(up).toHaveText(/^\d+ [sm]$/);
   await expectNoReload(page);
 });
 
