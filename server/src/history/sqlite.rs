@@ -48,8 +48,8 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<Connection, Er
     Ok(connection)
 }
 
-/// Makes a database with all of its schema where there is none, in one piece. SQLite by itself writes it in three transactions, each of
-/// which waits for the disk four times, before anything can be kept in it. This does not wait: it is on the disk with the next checkpoint.
+/// Makes a database with all of its schema where there is none, in one piece. SQLite by itself writes it in three transactions, which
+/// wait for the disk eleven times (strace), before anything can be kept in it. This does not wait: it is on the disk with the next checkpoint.
 pub(super) fn begin(path: &Path, steps: &[&str]) -> Result<(), Error> {
     // A log that was left of another one would be played back into this one; SQLite removes it where it makes the file itself.
     if path.exists() || with_ending(path, "-wal").exists() {

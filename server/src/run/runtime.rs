@@ -35,7 +35,12 @@ impl Runtime {
         let in_memory = BASES.into_iter().find(|base| Path::new(base).parent().is_some_and(is_in_memory));
         let moved = if in_memory.is_some() { &MOVED[..] } else { &[] };
         let name = rustix::process::geteuid().is_root().then(|| name_of(run)).and_then(Result::ok);
-        let opened = name.and_then(|name| Self::at(Path::new(in_memory.unwrap_or(BASES[0])), &name, run, moved).ok());
+        let opened = name.and_then(|name| {
+            let opened = Self::at(Path::new(in_memory.unwrap_or(BASES[0])), &name, run, moved);
+            opened
+                .inspect_err(|error| tracing::warn!(%error, "failed to set up a runtime folder; all of it lies in the home"))
+                .ok()
+        });
         // Of a boot that is over, or of root.
         for link in MOVED.map(|name| run.join(name)) {
             if link.is_symlink() && fs::read_dir(&link).is_err() {
