@@ -60,6 +60,10 @@ impl Engine {
     }
 
     async fn replace(&self, name: &str, old: &Slot, why: &Why) -> Result<(), String> {
+        // What an earlier supervisor had on trial has the lock that the next one on trial needs.
+        for slot in self.beside(name, old.pm_id) {
+            self.retire_beside(name, &slot).await;
+        }
         let before = look(old).await?;
         let Some((cell, trial)) = self.begin_trial(name, old, &before)? else {
             return ask(old, Input::Restart(why.clone()), Goal::Up).await;
@@ -172,11 +176,19 @@ impl Engine {
         entry.beside.push(slot.clone());
         drop(apps);
         let (engine, name) = (self.clone(), name.to_owned());
-        self.0.runtime.spawn(async move {
-            let why = Why { detail: Some("another process had taken its place".into()), ..Why::plain(Cause::Restart) };
-            let _ = ask(&slot, Input::Retire(why), Goal::Down).await;
-            engine.put_away(&name, &slot);
-        });
+        self.0.runtime.spawn(async move { engine.retire_beside(&name, &slot).await });
+    }
+
+    fn beside(&self, name: &str, pm_id: u32) -> Vec<Slot> {
+        let apps = self.apps();
+        let beside = apps.iter().filter(|entry| entry.name == name).flat_map(|entry| &entry.beside);
+        beside.filter(|slot| slot.pm_id == pm_id).cloned().collect()
+    }
+
+    async fn retire_beside(&self, name: &str, slot: &Slot) {
+        let why = Why { detail: Some("another process had taken its place".into()), ..Why::plain(Cause::Restart) };
+        let _ = ask(slot, Input::Retire(why), Goal::Down).await;
+        self.put_away(name, slot);
     }
 
     fn put_away(&self, name: &str, slot: &Slot) {

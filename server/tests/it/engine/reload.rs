@@ -184,18 +184,36 @@ fn a_release_that_fails_leaves_the_old_one() {
     daemon.until("it answers", || ask(port).is_some());
 }
 
-#[test]
-fn a_kill_amid_a_reload_leaves_one_of_each() {
-    let (mut daemon, port) = serve("app.js", "cluster", 1);
-    let old = daemon.pid("a");
+/// Begins a reload, ends `qd` while the new process is there and never becomes ready, and starts `qd` again.
+fn kill_amid_a_reload(daemon: &mut Daemon, app: &Path) {
     daemon.place.write("release", "idle");
-    let app = daemon.place.path().join("app.js");
     let mut reload = daemon.place.command(qd(), ["reload", "a"]).spawn().unwrap();
-    daemon.until("there are two", || processes(&app).len() == 2);
+    daemon.until("there are two", || processes(app).len() == 2);
     daemon.kill();
     reload.wait().unwrap();
     daemon.place.write("release", "");
     daemon.come_back();
+}
+
+#[test]
+fn a_reload_waits_for_what_is_left_of_one_that_was_cut_short() {
+    let (mut daemon, port) = serve("app.js", "cluster", 1);
+    let (old, app) = (daemon.pid("a"), daemon.place.path().join("app.js"));
+    kill_amid_a_reload(&mut daemon, &app);
+    // Which takes `kill_timeout`.
+    let load = Load::on(port);
+    daemon.done("reload a");
+    let (answered, failed) = load.end();
+    assert!(answered > 0 && failed == 0, "{failed} of {} requests failed", answered + failed);
+    assert_ne!(daemon.pid("a"), old);
+    assert_eq!(processes(&app), BTreeSet::from([daemon.pid("a")]));
+}
+
+#[test]
+fn a_kill_amid_a_reload_leaves_one_of_each() {
+    let (mut daemon, port) = serve("app.js", "cluster", 1);
+    let (old, app) = (daemon.pid("a"), daemon.place.path().join("app.js"));
+    kill_amid_a_reload(&mut daemon, &app);
     daemon.until("there is one", || processes(&app) == BTreeSet::from([old]));
     assert_eq!(daemon.pid("a"), old);
     // The socket is in the worker alone now, and is found there.
