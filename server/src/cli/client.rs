@@ -18,8 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{Failure, Home};
 
-/// What is read from memory is there at once, or the daemon hangs. What changes an app may take as long as the app.
-const READ_LIMIT: Duration = Duration::from_secs(15);
+const PATIENCE: Patience = Patience { answer: Duration::from_secs(15), life: Duration::from_secs(5) };
 /// How long a request that came too soon after others is tried again.
 const BUSY_LIMIT: Duration = Duration::from_secs(60);
 
@@ -28,6 +27,16 @@ const BUSY_LIMIT: Duration = Duration::from_secs(60);
 pub(super) struct Client {
     home: PathBuf,
     socket: PathBuf,
+    patience: Patience,
+}
+
+/// How long a daemon is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// What is read from memory is there at once, or the daemon hangs.
+    answer: Duration,
+    /// What changes an app may take as long as the app. So often the daemon is asked meanwhile whether it lives.
+    life: Duration,
 }
 
 /// An answer, whatever its status.
@@ -40,7 +49,7 @@ struct Answer {
 
 impl Client {
     pub(super) fn new(home: &Home) -> Self {
-        Self { home: home.path().to_owned(), socket: home.socket() }
+        Self { home: home.path().to_owned(), socket: home.socket(), patience: PATIENCE }
     }
 
     /// Asks for a document. The path begins with `/api/`.
@@ -50,7 +59,7 @@ impl Client {
 
     /// Asks for a document and leaves it as it was written.
     pub(super) async fn get_bytes(&self, path: &str) -> Result<Bytes, Failure> {
-        match timeout(READ_LIMIT, self.send(Method::GET, path, Bytes::new())).await {
+        match timeout(self.patience.answer, self.send(Method::GET, path, Bytes::new())).await {
             Ok(answer) => self.accept(answer?),
             Err(_) => Err(self.hangs()),
         }
@@ -97,11 +106,25 @@ impl Client {
         let body = Bytes::from(body);
         let until = Instant::now() + BUSY_LIMIT;
         loop {
-            let answer = self.send(method.clone(), path, body.clone()).await?;
+            let answer = tokio::select! {
+                answer = self.send(method.clone(), path, body.clone()) => answer?,
+                hung = self.hung() => return Err(hung),
+            };
             if answer.status != StatusCode::TOO_MANY_REQUESTS || Instant::now() + answer.retry_after > until {
                 return self.accept(answer);
             }
             sleep(answer.retry_after).await;
+        }
+    }
+
+    /// Ends when the daemon answers nobody any more.
+    async fn hung(&self) -> Failure {
+        loop {
+            sleep(self.patience.life).await;
+            // One that has ended has ended the request as well.
+            if timeout(self.patience.answer, self.send(Method::GET, "/api/health/live", Bytes::new())).await.is_err() {
+                return self.hangs();
+            }
         }
     }
 
@@ -183,9 +206,9 @@ impl Client {
 
     fn hangs(&self) -> Failure {
         Failure::failed(format!(
-            "the daemon of the home {} gave no answer within {} s; the apps go on without it, so look at its log and restart it",
+            "the daemon of the home {} gave no answer within {} s; its apps go on without it, and `qd check --heal` replaces it",
             self.home.display(),
-            READ_LIMIT.as_secs()
+            self.patience.answer.as_secs()
         ))
     }
 }

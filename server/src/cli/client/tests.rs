@@ -114,3 +114,40 @@ async fn what_was_not_done_says_why() {
         assert!(matches!(&told, Err(Failure::Failed(why)) if why == "a is stopped already"), "{told:?}");
     }
 }
+
+const HASTE: Patience = Patience { answer: Duration::from_millis(500), life: Duration::from_millis(50) };
+
+/// A home whose daemon takes orders and never answers them, but says that it lives so many times.
+async fn deaf_to_orders(lives: usize) -> Result<ControlAnswer, Failure> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("run")).unwrap();
+    let listener = UnixListener::bind(folder.path().join("run/qd.sock")).unwrap();
+    let daemon = tokio::spawn(async move {
+        let mut open = Vec::new();
+        let mut lives = lives;
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).await.unwrap();
+            if request[..length].starts_with(b"GET /api/health/live ") && lives > 0 {
+                lives -= 1;
+                stream.write_all(answer("200 OK", "{}").as_bytes()).await.unwrap();
+            }
+            open.push(stream);
+        }
+    });
+    let told = Client { patience: HASTE, ..client(folder.path()) }.control(Action::Stop, "a").await;
+    daemon.abort();
+    told
+}
+
+#[tokio::test]
+async fn whoever_orders_something_is_told_that_the_daemon_hangs() {
+    for lives in [0, 4] {
+        let begun = Instant::now();
+        let told = deaf_to_orders(lives).await;
+        assert!(matches!(&told, Err(Failure::Failed(why)) if why.contains("no answer") && why.contains("--heal")), "{told:?}");
+        // As long as it says that it lives, whoever asked waits.
+        assert!(begun.elapsed() >= HASTE.life * u32::try_from(lives).unwrap() + HASTE.answer);
+    }
+}
