@@ -5,7 +5,7 @@ use std::process::Stdio;
 use quarterdeck::process::holders;
 use rustix::process::Signal;
 
-use crate::common::daemon::{kill, runs, send};
+use crate::common::daemon::{freeze, kill, runs, send};
 use crate::common::{Daemon, Ended, Place, qd};
 
 const STACK: &str = r#"{"apps":[
@@ -66,7 +66,7 @@ fn one_that_is_dead_comes_back_and_finds_its_apps() {
 fn one_that_hangs_is_replaced_by_one_of_two() {
     let daemon = background();
     let (pids, before) = (apps(&daemon), supervisor(&daemon));
-    send(before, Signal::STOP);
+    freeze(before);
     let both = [(); 2].map(|()| {
         let mut command = anywhere(&daemon.place, "check --heal");
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

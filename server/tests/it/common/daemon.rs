@@ -125,11 +125,8 @@ impl Daemon {
     }
 
     /// Asks until it is so.
-    pub(crate) fn until(&self, what: &str, mut is_so: impl FnMut() -> bool) {
-        let limit = Instant::now() + PATIENCE;
-        while !is_so() {
-            assert!(Instant::now() < limit, "still not so: {what}\n{}", self.all_that_is_known());
-        }
+    pub(crate) fn until(&self, what: &str, is_so: impl FnMut() -> bool) {
+        wait_until(is_so, || format!("still not so: {what}\n{}", self.all_that_is_known()));
     }
 
     /// For whoever has to find out why a test failed.
@@ -207,14 +204,33 @@ impl Drop for Daemon {
     }
 }
 
+fn wait_until(mut is_so: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
+    let limit = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < limit, "{}", otherwise());
+    }
+}
+
 /// Does this process run?
 pub(crate) fn runs(pid: u32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
-/// Sends it SIGKILL.
+/// Sends it SIGKILL, and waits for its end: on a busy host others see it alive for a while, and its files open.
 pub(crate) fn kill(pid: u32) {
     send(pid, rustix::process::Signal::KILL);
+    wait_until(|| !runs(pid), || format!("process {pid} does not end"));
+}
+
+/// Stops it by a signal, and waits until none of its threads goes on.
+pub(crate) fn freeze(pid: u32) {
+    send(pid, rustix::process::Signal::STOP);
+    let threads = || std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let stands = |stat: String| stat.contains(") T ");
+    wait_until(
+        || threads().all(|thread| std::fs::read_to_string(thread.path().join("stat")).is_ok_and(stands)),
+        || format!("process {pid} does not stand still"),
+    );
 }
 
 /// Sends it a signal.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::common::daemon::{kill, runs, send, with_word};
+use crate::common::daemon::{freeze, kill, runs, send, with_word};
 use crate::common::{Daemon, Ended, Place, qd};
 
 /// Writes numbered lines, in pairs, some hundred in a second.
@@ -110,13 +110,12 @@ fn what_waited_in_the_pipe_of_an_app_that_ended_is_kept() {
     let says = |words| std::fs::read_to_string(&log).is_ok_and(|text| text.contains(words));
     daemon.until("it listens", || says("ready"));
     daemon.kill();
-    let number = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     // Whoever else still holds the FIFO keeps what is in it: here the app, until the new supervisor has opened it.
-    rustix::process::kill_process(number, rustix::process::Signal::STOP).unwrap();
-    rustix::process::kill_process(number, rustix::process::Signal::USR1).unwrap();
+    freeze(pid);
+    send(pid, Signal::USR1);
     daemon.come_back();
     daemon.until_online(1);
-    rustix::process::kill_process(number, rustix::process::Signal::CONT).unwrap();
+    send(pid, Signal::CONT);
     daemon.until("its last words", || says("last words"));
     daemon.until("a new start", || daemon.runs_anew("a", pid));
 }

@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
-
-use crate::common::daemon::{kill, runs, send, with_word};
+use crate::common::daemon::{freeze, kill, runs, with_word};
 use crate::common::{Daemon, Place, skipped};
 
 /// Deaf to everything but SIGKILL, with a grandchild in a session of its own that is so too.
@@ -88,8 +86,7 @@ fn own_time(name: &str) -> String {
 fn one_that_was_stopped_by_a_signal_is_woken_to_end() {
     let daemon = Daemon::serve(r#"{"apps":[{"name":"a","script":"sleep","args":"600","kill_timeout":600000}]}"#, 1);
     let pid = daemon.pid("a");
-    send(pid, Signal::STOP);
-    daemon.until("it stands still", || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap().contains(") T "));
+    freeze(pid);
     daemon.done("stop a");
     let exit = daemon.events("a").into_iter().find(|event| event["kind"] == "exit").unwrap();
     assert_eq!(exit["signal"], "SIGINT", "{exit}");
