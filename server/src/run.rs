@@ -349,6 +349,7 @@ impl Running {
         // Nobody may be there any more to hear it.
         let _ = stop.send(true);
         let _ = serving.await;
+        self.node.engine.end_beside_apps().await;
         let history = self.node.history.clone();
         let _ = tokio::task::spawn_blocking(move || history.close()).await;
         if let Some(program) = successor {

@@ -6,17 +6,21 @@ use std::time::Duration;
 use app::model::AppSpec;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::manager::Engine;
 use super::words::duration;
 use crate::process::{self, Child, Conditions, Launch, Program, RawExit};
 
+/// How long it may take to end those that run. A program that is loaded from a file system that hangs cannot be waited for.
+const ENDING: Duration = Duration::from_secs(1);
 /// What is kept of its output.
 const MOST_OF_OUTPUT: usize = 4 << 10;
 
 impl Engine {
-    /// Runs a line for a shell, and waits for its end. Whatever it started is ended when the time is over.
+    /// Runs a line for a shell, and waits for its end. Whatever it started is ended when the time is over, when nobody waits
+    /// any more, and before this process ends or becomes another; then it gives no answer.
     ///
     /// # Errors
     /// Why it failed: it did not end with 0 in time, or could not be run. With the last line that it wrote.
@@ -40,23 +44,47 @@ impl Engine {
             conditions,
             cgroup: None,
         };
-        let started = self.0.shared.starter.start(launch).await.map_err(|error| refused(&error))?;
-        let child = started.map_err(|error| refused(&error))?;
-        // Of its own, so that it is waited for even if nobody asks any more.
+        let mut leaving = self.0.shared.leaving.subscribe();
+        if *leaving.borrow() {
+            drop(leaving);
+            return std::future::pending().await;
+        }
+        let coming = self.0.shared.starter.start(launch);
         let reaper = self.0.shared.reaper.clone();
-        let finished = tokio::spawn(async move {
-            let pid = child.pidfd.pid();
-            let finished = finish(child, output, end).await;
-            match &finished {
-                Ok(_) => reaper.forget(pid),
-                Err(_) => {
-                    process::kill_group(pid);
-                    reaper.abandon(pid);
+        let (mut tell, told) = oneshot::channel();
+        // Of its own, so that it is waited for even if nobody asks any more.
+        tokio::spawn(async move {
+            let started = coming.await.map_err(|error| refused(&error));
+            let finished = match started.and_then(|started| started.map_err(|error| refused(&error))) {
+                Ok(child) => {
+                    let pid = child.pidfd.pid();
+                    let unwanted = async {
+                        tokio::select! {
+                            () = tell.closed() => {}
+                            _ = leaving.wait_for(|leaving| *leaving) => {}
+                        }
+                    };
+                    let finished = finish(child, output, end, unwanted).await;
+                    match &finished {
+                        Ok(_) => reaper.forget(pid),
+                        Err(_) => {
+                            process::kill_group(pid);
+                            reaper.abandon(pid);
+                        }
+                    }
+                    finished.map_err(|error| refused(&error))
                 }
+                Err(refusal) => Err(refusal),
+            };
+            if !*leaving.borrow() {
+                let _ = tell.send(finished);
             }
-            finished
         });
-        let (exit, text) = finished.await.map_err(|error| refused(&error))?.map_err(|error| refused(&error))?;
+        let finished = match told.await {
+            Err(_) if *self.0.shared.leaving.borrow() => return std::future::pending().await,
+            told => told.map_err(|_| "it was given up by a fault in qd".to_owned())?,
+        };
+        let (exit, text) = finished?;
         let how = match exit {
             None => format!("did not end within {}", duration(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX))),
             Some(RawExit::Code(0)) => return Ok(()),
@@ -69,10 +97,24 @@ impl Engine {
         let said = last.map(|line| format!(": {}", line.chars().take(200).filter(|one| !one.is_control()).collect::<String>()));
         Err(how + &said.unwrap_or_default())
     }
+
+    /// Ends all that runs beside apps. Nothing is told of it: that says nothing about an app.
+    pub async fn end_beside_apps(&self) {
+        let leaving = &self.0.shared.leaving;
+        leaving.send_replace(true);
+        if timeout(ENDING, leaving.closed()).await.is_err() {
+            tracing::warn!("a command that checks an app could not be ended before the end of qd");
+        }
+    }
 }
 
 /// Waits for its end, and ends what is left of it. Gives its exit, none if its time was over, and the last that it wrote.
-async fn finish(child: Child, mut output: pipe::Receiver, end: Instant) -> io::Result<(Option<RawExit>, Vec<u8>)> {
+async fn finish(
+    child: Child,
+    mut output: pipe::Receiver,
+    end: Instant,
+    unwanted: impl Future<Output = ()>,
+) -> io::Result<(Option<RawExit>, Vec<u8>)> {
     let pid = child.pidfd.pid();
     let watched = child.pidfd.watched()?;
     let mut text = Vec::new();
@@ -91,6 +133,7 @@ async fn finish(child: Child, mut output: pipe::Receiver, end: Instant) -> io::R
         seen = watched.readable() => seen.map(|_| true)?,
         () = reads => false,
         () = sleep_until(end) => false,
+        () = unwanted => false,
     };
     // It leads a session and so a group. As long as it is not waited for, the number is its own.
     process::kill_group(pid);

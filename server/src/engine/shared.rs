@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use app::model::AppSpec;
+use tokio::sync::watch;
 
 use super::board::Board;
 use super::environments::Environments;
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     starts: Mutex<Starts>,
     pub(super) environments: Environments,
     closing: AtomicBool,
+    /// Whoever runs a command beside an app listens here: this process is about to end, or to become another.
+    pub(super) leaving: watch::Sender<bool>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -84,6 +87,7 @@ impl Shared {
             starts: Mutex::default(),
             environments: Environments::default(),
             closing: AtomicBool::new(false),
+            leaving: watch::Sender::new(false),
         })
     }
 

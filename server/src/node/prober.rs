@@ -127,8 +127,14 @@ impl Prober {
             let host = Host { engine: &self.engine, logs: &self.logs, spec: &spec, started_at: next.now.started_at };
             next.asked = Instant::now();
             let begun = Moment::now();
+            let (asked, pid) = (next.now.pid, || self.process(&name, index));
+            let gone = async { while pid() == Some(asked) && news.changed().await.is_ok() {} };
             // Apart from what a task is between two checks, which is small.
-            let mut result = Box::pin(ask.run(&host, Duration::from_millis(policy.timeout_ms))).await;
+            let asking = Box::pin(ask.run(&host, Duration::from_millis(policy.timeout_ms)));
+            let mut result = tokio::select! {
+                result = asking => result,
+                () = gone => continue,
+            };
             if result.is_ok()
                 && let Some(other) = self.answers_instead(&name, next, &policy).await
             {
@@ -137,8 +143,7 @@ impl Prober {
             if result.is_ok() {
                 next.now.waiting.iter().for_each(|(pm_id, pid)| self.engine.passed_check(&name, *pm_id, *pid));
             }
-            let now = self.board.look(&name, |app| app.instances.iter().find(|one| one.index == index).and_then(|one| one.pid));
-            if now.flatten() != Some(next.now.pid) {
+            if self.process(&name, index) != Some(asked) {
                 // It was about a process that is gone.
                 continue;
             }
@@ -149,6 +154,10 @@ impl Prober {
             self.note(&name, &next.now, ask, &policy, &mut patience, result);
             next.due = Instant::now() + Duration::from_millis(patience.wait_ms(&policy));
         }
+    }
+
+    fn process(&self, name: &str, index: u32) -> Option<u32> {
+        self.board.look(name, |app| app.instances.iter().find(|one| one.index == index).and_then(|one| one.pid)).flatten()
     }
 
     /// What is to be checked now. None if it does not run, or if the check of another instance says how it is.

@@ -2,26 +2,63 @@
 //! for ever on a file system that hangs; the engine must not.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
 use super::born::Cradle;
 use super::reaper::Reaper;
+use super::signal::kill_group;
 use super::spawn::{Child, Launch, SpawnError, spawn};
 
 /// So many programs may hang before the others have to wait.
 const THREADS: usize = 4;
 
-/// What comes of a launch.
-pub type Coming = oneshot::Receiver<Result<Child, SpawnError>>;
+/// What comes of a launch. An error says that the thread is gone. Whoever drops it does not want the process any more: it is
+/// killed as soon as it is there.
+#[derive(Debug)]
+pub struct Coming {
+    child: oneshot::Receiver<Result<Child, SpawnError>>,
+    reaper: Reaper,
+}
+
+impl Future for Coming {
+    type Output = Result<Result<Child, SpawnError>, oneshot::error::RecvError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.child).poll(context)
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        self.child.close();
+        // It was sent, and not looked at any more.
+        if let Ok(Ok(child)) = self.child.try_recv() {
+            put_away(&child, &self.reaper);
+        }
+    }
+}
+
+fn put_away(unwanted: &Child, reaper: &Reaper) {
+    let pid = unwanted.pidfd.pid();
+    // It leads a session and so a group, in which it may have made others by now.
+    kill_group(pid);
+    reaper.abandon(pid);
+}
+
 type Job = (Launch, oneshot::Sender<Result<Child, SpawnError>>);
 
 /// Starts processes, several at a time, for one who does not wait. Its threads stay as long as the program: an app is the child
 /// of the thread that started it, and would be handed to another one with its end.
 #[derive(Debug)]
-pub struct Starter(Sender<Job>);
+pub struct Starter {
+    jobs: Sender<Job>,
+    reaper: Reaper,
+}
 
 impl Starter {
     /// Makes the threads.
@@ -35,15 +72,15 @@ impl Starter {
             let (queue, reaper) = (queue.clone(), reaper.clone());
             std::thread::Builder::new().name("starter".into()).spawn(move || work(&queue, &reaper))?;
         }
-        Ok(Self(jobs))
+        Ok(Self { jobs, reaper: reaper.clone() })
     }
 
-    /// Starts it. Whoever drops what it gives does not want the process any more: it is killed as soon as it is there.
+    /// Starts it.
     pub fn start(&self, launch: Launch) -> Coming {
-        let (done, coming) = oneshot::channel();
+        let (done, child) = oneshot::channel();
         // The threads do not end before this is dropped.
-        let _ = self.0.send((launch, done));
-        coming
+        let _ = self.jobs.send((launch, done));
+        Coming { child, reaper: self.reaper.clone() }
     }
 }
 
@@ -56,8 +93,7 @@ fn work(queue: &Mutex<Receiver<Job>>, reaper: &Reaper) {
             continue;
         }
         if let Err(Ok(unwanted)) = done.send(spawn(launch, reaper, &mut cradle)) {
-            let _ = unwanted.pidfd.send(libc::SIGKILL);
-            reaper.abandon(unwanted.pidfd.pid());
+            put_away(&unwanted, reaper);
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::common::{Daemon, Place};
+use crate::common::daemon::with_word;
+use crate::common::{Daemon, Place, qd};
 
 /// One app that runs this script and is checked so, quickly.
 fn serve(script: &str, mut health: Value, more: &Value, online: usize) -> Daemon {
@@ -44,12 +45,33 @@ fn a_command_says_how_it_is() {
 
 #[test]
 fn a_command_that_does_not_end_is_ended_with_all_that_it_started() {
-    let health = json!({"command": "sleep 7531 & echo waits; wait", "on_failure": "tell", "timeout": "300ms"});
+    let word = format!("60{}", std::process::id());
+    let health = json!({"command": format!("sleep {word} & echo waits; wait"), "on_failure": "tell", "timeout": "300ms"});
     let daemon = serve("exec sleep 600", health, &json!({}), 1);
     daemon.until("it is not healthy", || probe(&daemon)["healthy"] == false);
     assert_eq!(probe(&daemon)["message"], "command: did not end within 0.3 s: waits");
     daemon.done("stop a");
-    daemon.until("nothing is left of it", || crate::common::daemon::with_word("7531").is_empty());
+    daemon.until("nothing is left of it", || with_word(&word).is_empty());
+}
+
+#[test]
+fn a_command_ends_with_whoever_waits_for_it() {
+    let word = format!("61{}", std::process::id());
+    let health = json!({"command": format!("sleep {word} & wait"), "timeout": "10m", "retries": 1});
+    let mut daemon = serve("exec sleep 600", health, &json!({}), 1);
+    daemon.until("it is asked", || !with_word(&word).is_empty());
+    daemon.done("stop a");
+    daemon.until("nothing is left of it", || with_word(&word).is_empty());
+    daemon.done("start a");
+    daemon.until("it is asked again", || !with_word(&word).is_empty());
+    let before = with_word(&word);
+    daemon.done(&format!("upgrade {}", qd()));
+    daemon.until("the next one asks", || with_word(&word).is_disjoint(&before) && !with_word(&word).is_empty());
+    let told = daemon.events("a").into_iter().filter(|event| event["cause"] == "probe").count();
+    assert_eq!(told, 0, "it says nothing about the app");
+    daemon.done("kill");
+    daemon.until_ended();
+    daemon.until("nothing is left of that either", || with_word(&word).is_empty());
 }
 
 #[test]
