@@ -182,13 +182,13 @@ fn ends_as_on_windows(path: &std::path::Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::process::Cgroups;
     use crate::process::RawExit;
     use std::os::fd::AsFd;
 
-    fn launch(path: &str, args: &[&str]) -> Launch {
+    pub(in crate::process) fn launch(path: &str, args: &[&str]) -> Launch {
         let null = || std::fs::OpenOptions::new().write(true).open("/dev/null").unwrap().into();
         Launch {
             program: Program { path: path.into(), args: args.iter().map(|arg| (*arg).to_owned()).collect() },

@@ -97,3 +97,29 @@ fn work(queue: &Mutex<Receiver<Job>>, reaper: &Reaper) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    use super::*;
+    use crate::process::spawn::tests::launch;
+    use crate::process::testing::wait_for;
+
+    #[test]
+    fn one_that_nobody_wants_any_more_ends_with_all_that_it_made() {
+        let starter = Starter::new(&Reaper::default()).unwrap();
+        for is_sent in [true, false] {
+            let (output, theirs) = std::io::pipe().unwrap();
+            let launch = launch("/bin/sh", &["-c", "sleep 600 & wait"]);
+            let coming = starter.start(Launch { stdout: theirs.into(), ..launch });
+            if is_sent {
+                wait_for("it is there", || (!coming.child.is_empty()).then_some(()));
+            }
+            drop(coming);
+            let limit = Timespec { tv_sec: 30, tv_nsec: 0 };
+            let nobody_has_it = poll(&mut [PollFd::new(&output, PollFlags::IN)], Some(&limit)).unwrap();
+            assert_eq!(nobody_has_it, 1, "it runs on");
+        }
+    }
+}
