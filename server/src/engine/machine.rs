@@ -48,6 +48,8 @@ enum Phase {
         why: Why,
         reason: String,
         resting: bool,
+        /// Only time brings its turn; nothing that happens to others does.
+        turn: bool,
     },
     /// The process is being made, or has run since then and is not ready yet.
     Starting {
@@ -147,10 +149,10 @@ impl Machine {
         }
     }
 
-    /// Does it wait for what it depends on, or for its turn?
+    /// Does it wait for what it depends on?
     #[must_use]
     pub fn waits_for_others(&self) -> bool {
-        matches!(self.phase, Phase::Waiting { .. })
+        matches!(self.phase, Phase::Waiting { turn: false, .. })
     }
 
     /// Does it rest because its policy says so, and not because somebody asked?
@@ -230,7 +232,7 @@ impl Machine {
             Input::TooMany(until) => {
                 if self.phase == (Phase::Starting { since: None }) {
                     let (why, reason) = (self.starting.clone(), "waits, because many are started at once".into());
-                    self.phase = Phase::Waiting { why, reason, resting: false };
+                    self.phase = Phase::Waiting { why, reason, resting: false, turn: true };
                     effects.push(Effect::Wake(until));
                 }
             }
@@ -317,7 +319,7 @@ impl Machine {
 
     fn spawn(&mut self, why: Why, effects: &mut Vec<Effect>) {
         if self.policy.depends() {
-            self.phase = Phase::Waiting { why, reason: "waits for what it depends on".into(), resting: false };
+            self.phase = Phase::Waiting { why, reason: "waits for what it depends on".into(), resting: false, turn: false };
             effects.push(Effect::AskDependencies);
         } else {
             self.begin(why, effects);
@@ -331,7 +333,7 @@ impl Machine {
     }
 
     fn heard(&mut self, dependencies: Dependencies, effects: &mut Vec<Effect>) {
-        let Phase::Waiting { why, reason, resting } = &mut self.phase else { return };
+        let Phase::Waiting { why, reason, resting, .. } = &mut self.phase else { return };
         match dependencies {
             Dependencies::Ready => {
                 let why = why.clone();
@@ -390,11 +392,14 @@ impl Machine {
     fn due(&mut self, now: Mono, effects: &mut Vec<Effect>) {
         match &mut self.phase {
             Phase::BackingOff { until, again, .. } if now >= *until => {
-                // A start that failed before anything ran is no restart.
-                if *again {
+                // A start that failed before anything ran is no restart: it is wanted for the reason that it was wanted for.
+                let why = if *again {
                     self.restarts = self.restarts.saturating_add(1);
-                }
-                self.spawn(Why::plain(Cause::Restart), effects);
+                    Why::plain(Cause::Restart)
+                } else {
+                    self.starting.clone()
+                };
+                self.spawn(why, effects);
             }
             Phase::BackingOff { until, .. } => effects.push(Effect::Wake(*until)),
             Phase::Stopping { deadline, stage, .. } if now >= *deadline && *stage == Stage::Drains => {

@@ -18,6 +18,11 @@ fn exited(code: i32) -> Input {
     Input::Exited { ended: Ended::Code(code), leftovers: false }
 }
 
+/// For what it depends on, or for its turn.
+fn waits(machine: &Machine) -> bool {
+    matches!(machine.phase, Phase::Waiting { .. })
+}
+
 fn tales(effects: &[Effect]) -> Vec<(EventKind, String)> {
     let tale = |effect: &Effect| if let Effect::Tell(tale) = effect { Some((tale.kind, tale.message.clone())) } else { None };
     effects.iter().filter_map(tale).collect()
@@ -118,6 +123,10 @@ fn a_missing_program_is_news_once_and_tried_again() {
     assert_eq!(machine.state(), State::BackingOff);
     assert_eq!(machine.apply(Input::Due, 1000), [Effect::Spawn]);
     assert_eq!(tales(&machine.apply(Input::SpawnFailed("executable not found".into()), 1000)), []);
+    assert_eq!(machine.apply(Input::Due, 600_000), [Effect::Spawn]);
+    let effects = machine.apply(Input::Spawned, 600_000);
+    let [Effect::Tell(tale)] = effects.as_slice() else { panic!("{effects:?}") };
+    assert_eq!((tale.kind, &tale.why), (EventKind::Start, &Why::plain(Cause::Config)), "the reason that it was wanted for");
     assert_eq!(machine.restarts(), 0);
 }
 
@@ -193,6 +202,7 @@ fn one_of_too_many_waits_for_its_turn() {
     assert_eq!(machine.apply(Input::Start(Why::asked_by("ana")), 0), [Effect::Spawn]);
     assert_eq!(machine.apply(Input::TooMany(20), 0), [Effect::Wake(20)]);
     assert_eq!((machine.state(), machine.is_coming()), (State::Starting, true));
+    assert!(!machine.waits_for_others(), "what happens to a thousand others would wake a thousand that wait for their turn");
     assert_eq!(machine.apply(Input::Due, 20), [Effect::Spawn]);
     assert_eq!(tales(&machine.apply(Input::Spawned, 20)), [(EventKind::Start, "started by ana".into())]);
     assert_eq!(machine.restarts(), 0);
@@ -345,7 +355,7 @@ proptest! {
             let effects = machine.apply(input, now);
             world.carry_out(&mut machine, effects, works, now);
             let state = machine.state();
-            let runs = state == State::Online || (state == State::Starting && !machine.waits_for_others());
+            let runs = state == State::Online || (state == State::Starting && !waits(&machine));
             let ends = matches!(state, State::Stopping | State::Unkillable);
             prop_assert_eq!(world.alive, runs || (ends && world.alive));
             prop_assert!(!(stopped && machine.is_coming()), "a stop was lost");
@@ -353,13 +363,13 @@ proptest! {
             if ends || state == State::BackingOff || (state == State::Starting && runs) {
                 prop_assert!(world.wake.is_some_and(|at| at <= now + 60_000), "it waits for nothing");
             }
-            let is_starting = (wait_ready && runs) || (machine.waits_for_others() && (depends || world.wake.is_some()));
+            let is_starting = (wait_ready && runs) || (waits(&machine) && (depends || world.wake.is_some()));
             prop_assert!(state != State::Starting || is_starting, "a start without an answer");
         }
         // Left alone, with a world that ends what it is told to end, every waiting comes to an end.
         for _ in 0..64 {
             if !matches!(machine.state(), State::BackingOff | State::Stopping | State::Unkillable | State::Starting) { break; }
-            let input = if machine.waits_for_others() {
+            let input = if waits(&machine) {
                 Input::Dependencies(Dependencies::Ready)
             } else if machine.state() == State::Starting {
                 Input::Ready
