@@ -18,7 +18,7 @@ use super::budget::{Budget, Limits};
 use super::names::Layout;
 use super::pump::{Notices, Pump, Request, Sender};
 use super::target::NameLock;
-use super::{fifo, target, tidy};
+use super::{fifo, target, tidy, times};
 
 /// How long anybody waits for the thread that moves the bytes.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -176,9 +176,12 @@ impl Logs {
     #[must_use]
     pub fn is_silent(&self, spec: &AppSpec, index: u32) -> bool {
         let layout = &self.shared.layout;
+        // A file that is being put aside may have something, and is not waited for here.
+        let Ok(_names) = self.shared.names.try_read() else { return false };
         let is_nothing = |file: &Path| {
             let is_empty = std::fs::metadata(file).map_or_else(|error| is_missing(&error), |file| file.len() == 0);
-            is_empty && layout.place(file.to_owned()).olds().is_ok_and(|olds| olds.is_empty())
+            // The number of the part that is written tells whether there are older ones: their folder has the files of all apps.
+            is_empty && times::head(&layout.place(file.to_owned()).times()).is_none_or(|head| head.sequence == 1)
         };
         STREAMS.iter().filter_map(|stream| layout.route(spec, index, *stream)).all(|route| is_nothing(&route.file))
     }
