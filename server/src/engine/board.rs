@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use app::model::{App, Event, EventKind, HealthDocument, Instance, Node, Snapshot, State, StreamEvent};
+use indexmap::IndexMap;
 use tokio::sync::{broadcast, watch};
 
 use super::journal::Journal;
@@ -28,7 +29,8 @@ pub struct Board {
 }
 
 struct Inner {
-    apps: Vec<App>,
+    /// In the order in which they were added.
+    apps: IndexMap<String, App>,
     /// The same for readers, until something changes.
     shared: Option<Arc<Vec<App>>>,
     recent: VecDeque<Arc<Told<StreamEvent>>>,
@@ -39,7 +41,7 @@ struct Inner {
 
 impl Inner {
     fn shared_apps(&mut self) -> Arc<Vec<App>> {
-        self.shared.get_or_insert_with(|| Arc::new(self.apps.clone())).clone()
+        self.shared.get_or_insert_with(|| Arc::new(self.apps.values().cloned().collect())).clone()
     }
 }
 
@@ -51,7 +53,7 @@ impl Board {
         let recent = recent.into_iter().skip(skip);
         let recent = recent.map(|event| Arc::new(Told::new(StreamEvent { event, instance: None, definition: None })));
         let inner = Inner {
-            apps: Vec::new(),
+            apps: IndexMap::new(),
             shared: None,
             recent: recent.collect(),
             last_id,
@@ -80,7 +82,7 @@ impl Board {
 
     /// Looks at one app, without a copy of all.
     pub fn look<T>(&self, name: &str, with: impl FnOnce(&App) -> T) -> Option<T> {
-        self.lock().apps.iter().find(|app| app.name == name).map(with)
+        self.lock().apps.get(name).map(with)
     }
 
     /// The latest health document.
@@ -101,7 +103,7 @@ impl Board {
     /// Adds an app, or replaces what is told about it; instances that are known stay as they are.
     pub fn put_app(&self, mut app: App) {
         let mut inner = self.lock();
-        match inner.apps.iter_mut().find(|known| known.name == app.name) {
+        match inner.apps.get_mut(&app.name) {
             Some(known) => {
                 for one in &mut app.instances {
                     if let Some(old) = known.instances.iter().find(|old| old.index == one.index) {
@@ -113,7 +115,7 @@ impl Board {
             }
             None => {
                 judge(&mut app);
-                inner.apps.push(app);
+                inner.apps.insert(app.name.clone(), app);
             }
         }
         inner.shared = None;
@@ -130,7 +132,7 @@ impl Board {
     /// Forgets an app.
     pub fn remove_app(&self, name: &str) {
         let mut inner = self.lock();
-        inner.apps.retain(|app| app.name != name);
+        inner.apps.shift_remove(name);
         inner.shared = None;
         self.standing.send_replace(());
     }
@@ -138,7 +140,7 @@ impl Board {
     /// Changes an app in place.
     pub fn with_app(&self, name: &str, change: impl FnOnce(&mut App)) {
         let mut inner = self.lock();
-        if let Some(app) = inner.apps.iter_mut().find(|app| app.name == name) {
+        if let Some(app) = inner.apps.get_mut(name) {
             let before = standing(app);
             change(app);
             judge(app);
@@ -162,7 +164,7 @@ impl Board {
     /// Changes what apps count themselves, which nobody waits for.
     pub fn set_metrics(&self, metrics_of: impl Fn(&App) -> BTreeMap<String, f64>) {
         let mut inner = self.lock();
-        for app in &mut inner.apps {
+        for app in inner.apps.values_mut() {
             app.metrics = metrics_of(app);
         }
         inner.shared = None;
@@ -171,10 +173,13 @@ impl Board {
     /// Changes every instance in place: for samples.
     pub fn with_all_instances(&self, mut change: impl FnMut(&mut Instance)) {
         let mut inner = self.lock();
-        let ports = |apps: &[App]| apps.iter().flat_map(|app| &app.instances).map(|one| one.port).collect::<Vec<_>>();
-        let before = ports(&inner.apps);
-        inner.apps.iter_mut().flat_map(|app| &mut app.instances).for_each(&mut change);
-        if ports(&inner.apps) != before {
+        let mut moved = false;
+        for one in inner.apps.values_mut().flat_map(|app| &mut app.instances) {
+            let port = one.port;
+            change(one);
+            moved |= one.port != port;
+        }
+        if moved {
             self.standing.send_replace(());
         }
         inner.shared = None;
@@ -186,7 +191,7 @@ impl Board {
         inner.last_id += 1;
         event.id = inner.last_id;
         inner.journal.append(&event);
-        let app = event.app.as_ref().and_then(|name| inner.apps.iter().find(|app| app.name == *name));
+        let app = event.app.as_ref().and_then(|name| inner.apps.get(name));
         let (instance, definition) = match (app, event.index) {
             (Some(app), Some(index)) => (app.instances.iter().find(|one| one.index == index).cloned(), None),
             (Some(app), None) => (None, Some(app.clone())),

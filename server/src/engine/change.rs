@@ -8,6 +8,7 @@ use std::time::Duration;
 use app::model::{AppRecord, AppSpec, Cause, EventKind, InstanceRecord};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
+use indexmap::IndexSet;
 
 use super::adopt::{Earlier, Survivors};
 use super::ask::{self, Slot, ask, request_all};
@@ -91,7 +92,7 @@ impl Engine {
             }
             if wanted {
                 self.board().with_app(&name, |app| app.wanted = true);
-                if let Some(entry) = self.apps().iter_mut().find(|entry| entry.name == name && !entry.wanted) {
+                if let Some(entry) = self.apps().get_mut(&name).filter(|entry| !entry.wanted) {
                     entry.wanted = true;
                     added.push(self.record(entry));
                 }
@@ -115,7 +116,7 @@ impl Engine {
     pub async fn apply(&self, specs: Vec<AppSpec>, intake: Intake, by: &Asker) -> Result<Vec<(String, Applied)>, Refusal> {
         self.stays_open()?;
         let changing = self.0.changing.lock().await;
-        let order: Vec<String> = specs.iter().map(|spec| spec.name.clone()).collect();
+        let order: IndexSet<String> = specs.iter().map(|spec| spec.name.clone()).collect();
         let (new, known) = self.sort_out(specs);
         let mut changes = Changes::default();
         // It waits for the disk, while the rest is made ready here.
@@ -124,12 +125,12 @@ impl Engine {
             self.add(record, written.written(), by, &mut changes);
         }
         for spec in known {
-            let cell = self.apps().iter().find(|entry| entry.name == spec.name).map(|entry| entry.cell.clone());
+            let cell = self.apps().get(&spec.name).map(|entry| entry.cell.clone());
             if let Some(cell) = cell {
                 self.change(&cell, spec, intake, by, &mut changes);
             }
         }
-        changes.answers.sort_by_cached_key(|(name, _)| order.iter().position(|one| one == name));
+        changes.answers.sort_by_cached_key(|(name, _)| order.get_index_of(name));
         written.done().await;
         self.remember(changes.records).await;
         changes.coming.extend(changes.starts.into_iter().map(|(slot, input)| ask(&slot, input, Goal::Up).boxed()));
@@ -143,7 +144,7 @@ impl Engine {
     /// known the second time.
     fn sort_out(&self, specs: Vec<AppSpec>) -> (Vec<AppRecord>, Vec<AppSpec>) {
         let mut free = self.free_pm_ids();
-        let mut known_names: HashSet<String> = self.apps().iter().map(|entry| entry.name.clone()).collect();
+        let mut known_names: HashSet<String> = self.apps().keys().cloned().collect();
         let (mut new, mut known) = (Vec::new(), Vec::new());
         for mut spec in specs {
             self.0.shared.environments.share(&mut spec);
@@ -200,7 +201,7 @@ impl Engine {
             changes.starts.extend(self.slots(&name).into_iter().map(|slot| (slot, input.clone())));
             self.board().with_app(&name, |app| app.wanted = true);
         }
-        if let Some(entry) = self.apps().iter_mut().find(|entry| entry.name == name) {
+        if let Some(entry) = self.apps().get_mut(&name) {
             let wanted = entry.wanted || run_all;
             let is_news = taken || wanted != entry.wanted;
             entry.wanted = wanted;
@@ -217,7 +218,7 @@ impl Engine {
 
     /// Numbers that no instance has, from above the greatest, as PM2 counts.
     fn free_pm_ids(&self) -> impl Iterator<Item = u32> + use<> {
-        let next = self.apps().iter().flat_map(|entry| &entry.instances).map(|slot| slot.pm_id + 1).max().unwrap_or(0);
+        let next = self.apps().values().flat_map(|entry| &entry.instances).map(|slot| slot.pm_id + 1).max().unwrap_or(0);
         next..
     }
 
@@ -228,7 +229,7 @@ impl Engine {
         for (index, pm_id) in (u32::try_from(have.len()).unwrap_or(u32::MAX)..want).zip(self.free_pm_ids()) {
             self.board().with_app(name, |app| app.instances.push(view::new_instance(pm_id, index, 0, now)));
             let slot = self.start_actor(cell, pm_id, index, Past::default(), Beginning::Fresh);
-            if let Some(entry) = self.apps().iter_mut().find(|entry| entry.name == name) {
+            if let Some(entry) = self.apps().get_mut(name) {
                 entry.instances.push(slot);
             }
         }
@@ -236,7 +237,7 @@ impl Engine {
             let _ = slot.actor.send(Message::Rules);
         }
         let surplus: Vec<Slot> = have.into_iter().filter(|slot| slot.index >= want).collect();
-        if let Some(entry) = self.apps().iter_mut().find(|entry| entry.name == name) {
+        if let Some(entry) = self.apps().get_mut(name) {
             entry.instances.retain(|slot| slot.index < want);
         }
         let (engine, spec, name) = (self.clone(), cell.running(), name.to_owned());
@@ -283,12 +284,8 @@ impl Engine {
         if let Some(failure) = request_all(&self.all_slots(name), &Input::Stop(why), Goal::Down).await.first() {
             return Err(Refusal::Failed(format!("{name} could not be deleted, because it does not stop: {failure}")));
         }
-        let entry = {
-            let mut apps = self.apps();
-            let at = apps.iter().position(|entry| entry.name == name);
-            at.map(|at| apps.remove(at))
-        };
-        if let Some(entry) = entry {
+        let gone = self.apps().shift_remove(name);
+        if let Some(entry) = gone {
             entry.helpers.iter().for_each(tokio::task::JoinHandle::abort);
             let spec = entry.cell.running();
             for slot in &entry.instances {

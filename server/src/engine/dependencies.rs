@@ -1,5 +1,7 @@
 //! What an app waits for before it is started.
 
+use std::collections::HashSet;
+
 use app::model::{App, Dependency, Instance, State, Until};
 
 use super::terms::Dependencies;
@@ -60,8 +62,9 @@ pub(super) fn last_first(needs: &[(String, Vec<String>)]) -> Vec<Vec<&str>> {
     let mut left: Vec<_> = needs.iter().collect();
     let mut rows = Vec::new();
     while !left.is_empty() {
-        let is_needed = |name: &str| left.iter().any(|(other, needed)| other != name && needed.iter().any(|one| one == name));
-        let (mut row, mut rest): (Vec<_>, Vec<_>) = left.iter().copied().partition(|(name, _)| !is_needed(name));
+        let needed: HashSet<&String> =
+            left.iter().copied().flat_map(|(name, needed)| needed.iter().filter(move |one| *one != name)).collect();
+        let (mut row, mut rest): (Vec<_>, Vec<_>) = left.iter().copied().partition(|(name, _)| !needed.contains(name));
         if row.is_empty() {
             std::mem::swap(&mut row, &mut rest);
         }

@@ -1,13 +1,14 @@
 //! The engine as others see it: which apps there are, and what is asked of them. It runs on a thread of its own,
 //! apart from those that serve the web, so that a slow page or a locked database never delays a restart.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use app::model::{Action, AppRecord, AppSpec, Cause, EnvBlock, Event, EventKind, InstanceRecord, State, Time, TreeFigures};
+use app::model::{Action, App, AppRecord, AppSpec, Cause, EnvBlock, Event, EventKind, InstanceRecord, State, Time, TreeFigures};
+use indexmap::IndexMap;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -58,7 +59,8 @@ pub(super) struct Inner {
     pub(super) writing: tokio::sync::Mutex<()>,
     /// The store lacks something, and the apps that it is to forget.
     pub(super) owed: Mutex<Option<Vec<String>>>,
-    pub(super) apps: Mutex<Vec<Entry>>,
+    /// In the order in which they were added.
+    pub(super) apps: Mutex<IndexMap<String, Entry>>,
     /// What should run has been started.
     pub(super) ready: AtomicBool,
     /// Held while apps are added, changed or deleted, so that these do not cross each other.
@@ -66,7 +68,6 @@ pub(super) struct Inner {
 }
 
 pub(super) struct Entry {
-    pub(super) name: String,
     pub(super) cell: Arc<AppCell>,
     pub(super) wanted: bool,
     pub(super) created_at: Time,
@@ -159,7 +160,7 @@ impl Engine {
                 Ok(pid) => {
                     let marker = process::marker_of(pid).unwrap_or_default();
                     let apps = self.apps();
-                    let slots = apps.iter().flat_map(|entry| entry.instances.iter().chain(&entry.beside));
+                    let slots = apps.values().flat_map(|entry| entry.instances.iter().chain(&entry.beside));
                     for slot in slots.filter(|slot| self.0.shared.is_marker_of(&marker, slot.pm_id)) {
                         let _ = slot.actor.send(Message::Notified(marker.clone()));
                     }
@@ -172,7 +173,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn apps(&self) -> MutexGuard<'_, Vec<Entry>> {
+    pub(super) fn apps(&self) -> MutexGuard<'_, IndexMap<String, Entry>> {
         self.0.apps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -230,7 +231,6 @@ impl Engine {
             ));
         }
         let entry = Entry {
-            name: record.name.clone(),
             helpers: self.helpers(&record.name, &record.spec),
             cell,
             wanted: record.wanted,
@@ -239,7 +239,7 @@ impl Engine {
             beside: Vec::new(),
             reloading: Arc::default(),
         };
-        self.apps().push(entry);
+        self.apps().insert(record.name, entry);
         slots
     }
 
@@ -279,13 +279,13 @@ impl Engine {
     }
 
     pub(super) fn slots(&self, name: &str) -> Vec<Slot> {
-        self.apps().iter().find(|entry| entry.name == name).map(|entry| entry.instances.clone()).unwrap_or_default()
+        self.apps().get(name).map(|entry| entry.instances.clone()).unwrap_or_default()
     }
 
     /// With what runs beside its instances.
     pub(super) fn all_slots(&self, name: &str) -> Vec<Slot> {
         let apps = self.apps();
-        let entry = apps.iter().find(|entry| entry.name == name);
+        let entry = apps.get(name);
         entry.into_iter().flat_map(|entry| entry.instances.iter().chain(&entry.beside)).cloned().collect()
     }
 
@@ -342,15 +342,14 @@ impl Engine {
     }
 
     fn state_of(&self, name: &str, index: u32) -> Option<State> {
-        let apps = self.board().apps();
-        apps.iter().find(|app| app.name == name)?.instances.iter().find(|one| one.index == index).map(|one| one.state)
+        self.board().look(name, |app| app.instances.iter().find(|one| one.index == index).map(|one| one.state)).flatten()
     }
 
     /// Remembers whether an app is meant to run.
     pub(super) async fn want(&self, name: &str, wanted: bool) {
         let changed = {
             let mut apps = self.apps();
-            match apps.iter_mut().find(|entry| entry.name == name) {
+            match apps.get_mut(name) {
                 Some(entry) if entry.wanted != wanted => {
                     entry.wanted = wanted;
                     Some(self.record(entry))
@@ -365,16 +364,16 @@ impl Engine {
     }
 
     pub(super) fn record(&self, entry: &Entry) -> AppRecord {
-        let apps = self.board().apps();
-        let shown = apps.iter().find(|app| app.name == entry.name);
+        let spec = entry.cell.latest();
+        let counted = |app: &App| app.instances.iter().map(|one| (one.index, one.restarts)).collect();
+        let restarts: BTreeMap<u32, u32> = self.board().look(&spec.name, counted).unwrap_or_default();
         let instances = entry.instances.iter().map(|slot| {
-            let restarts =
-                shown.and_then(|app| app.instances.iter().find(|one| one.index == slot.index)).map_or(0, |one| one.restarts);
+            let restarts = restarts.get(&slot.index).copied().unwrap_or(0);
             InstanceRecord { index: slot.index, pm_id: slot.pm_id, restarts }
         });
         AppRecord {
-            name: entry.name.clone(),
-            spec: entry.cell.latest(),
+            name: spec.name.clone(),
+            spec,
             wanted: entry.wanted,
             created_at: entry.created_at,
             instances: instances.collect(),
@@ -384,7 +383,7 @@ impl Engine {
     /// Every app as it would be remembered.
     #[must_use]
     pub fn records(&self) -> Vec<AppRecord> {
-        self.apps().iter().map(|entry| self.record(entry)).collect()
+        self.apps().values().map(|entry| self.record(entry)).collect()
     }
 
     /// Sets the counters of an app to 0.
@@ -401,13 +400,13 @@ impl Engine {
     /// The definition that its processes run with.
     #[must_use]
     pub fn running_spec(&self, name: &str) -> Option<Arc<AppSpec>> {
-        self.apps().iter().find(|entry| entry.name == name).map(|entry| entry.cell.running())
+        self.apps().get(name).map(|entry| entry.cell.running())
     }
 
     /// The same of all apps.
     #[must_use]
     pub fn running_specs(&self) -> HashMap<String, Arc<AppSpec>> {
-        self.apps().iter().map(|entry| (entry.name.clone(), entry.cell.running())).collect()
+        self.apps().iter().map(|(name, entry)| (name.clone(), entry.cell.running())).collect()
     }
 
     /// The environment of the first instance of an app.
@@ -423,8 +422,9 @@ impl Engine {
     pub fn note_memory(&self, pm_id: u32, bytes: u64, may_restart: bool) {
         self.0.shared.note_memory(pm_id, bytes);
         let apps = self.apps();
-        let found = apps.iter().find_map(|entry| Some((entry, entry.instances.iter().find(|slot| slot.pm_id == pm_id)?)));
-        if let Some((entry, slot)) = found
+        let found =
+            apps.iter().find_map(|(name, entry)| Some((name, entry, entry.instances.iter().find(|slot| slot.pm_id == pm_id)?)));
+        if let Some((name, entry, slot)) = found
             && let Some(limit) = entry.cell.running().max_memory_restart
             && bytes > limit
             && may_restart
@@ -432,7 +432,7 @@ impl Engine {
             let detail = format!("memory {} over its limit of {}", words::megabytes(bytes), words::megabytes(limit));
             let why = Why { cause: Cause::MemoryLimit, actor: None, detail: Some(detail) };
             if entry.instances.len() > 1 {
-                let (name, index) = (entry.name.clone(), slot.index);
+                let (name, index) = (name.clone(), slot.index);
                 drop(apps);
                 self.reload_in_passing(&name, Some(index), why);
             } else {
@@ -465,7 +465,7 @@ impl Engine {
             self.0.shared.close();
         }
         let needs: Vec<(String, Vec<String>)> =
-            self.apps().iter().map(|entry| (entry.name.clone(), needed(&entry.cell.latest()))).collect();
+            self.apps().iter().map(|(name, entry)| (name.clone(), needed(&entry.cell.latest()))).collect();
         for together in dependencies::last_first(&needs) {
             let slots: Vec<Slot> = together.into_iter().flat_map(|name| self.all_slots(name)).collect();
             request_all(&slots, &Input::Stop(Why::plain(Cause::Shutdown)), Goal::Down).await;

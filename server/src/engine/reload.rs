@@ -35,7 +35,7 @@ impl Engine {
         // Who asked may go away in the midst of it.
         let (engine, name) = (self.clone(), name.to_owned());
         let work = async move {
-            let turn = engine.apps().iter().find(|entry| entry.name == name).map(|entry| entry.reloading.clone());
+            let turn = engine.apps().get(&name).map(|entry| entry.reloading.clone());
             let _turn = turn.ok_or_else(deleted)?.lock_owned().await;
             for slot in engine.slots(&name).into_iter().filter(|slot| only.is_none_or(|index| slot.index == index)) {
                 engine.replace(&name, &slot, &why).await?;
@@ -47,7 +47,7 @@ impl Engine {
 
     /// Replaces the processes of an app, or of one instance, one after the other, unless that is being done already.
     pub(super) fn reload_in_passing(&self, name: &str, only: Option<u32>, why: Why) {
-        let turn = self.apps().iter().find(|entry| entry.name == name).map(|entry| entry.reloading.clone());
+        let turn = self.apps().get(name).map(|entry| entry.reloading.clone());
         let Some(Ok(turn)) = turn.map(tokio::sync::Mutex::try_lock_owned) else { return };
         let (engine, name) = (self.clone(), name.to_owned());
         self.0.runtime.spawn(async move {
@@ -88,11 +88,11 @@ impl Engine {
         self.put_away(name, leaves);
         match (proven, left) {
             (Ok(_), left) => left,
-            (Err(_), _) if !self.apps().iter().any(|entry| entry.name == name && entry.wanted) => Err(STOPPED.into()),
+            (Err(_), _) if !self.apps().get(name).is_some_and(|entry| entry.wanted) => Err(STOPPED.into()),
             (Err(failure), _) => {
                 // Or a crash of the old one would bring it up.
                 if cell.give_up_pending() {
-                    let record = self.apps().iter().find(|entry| entry.name == name).map(|entry| self.record(entry));
+                    let record = self.apps().get(name).map(|entry| self.record(entry));
                     self.remember(record.into_iter().collect()).await;
                 }
                 self.tell_kept(name, old, &failure, why, before.pid);
@@ -104,7 +104,7 @@ impl Engine {
     /// Puts another process beside the one that runs. None if there is none, or two of them would be in each other's way.
     fn begin_trial(&self, name: &str, old: &Slot, before: &Look) -> Result<Option<(Arc<AppCell>, Slot)>, String> {
         let mut apps = self.apps();
-        let entry = apps.iter_mut().find(|entry| entry.name == name).ok_or_else(deleted)?;
+        let entry = apps.get_mut(name).ok_or_else(deleted)?;
         if !entry.wanted || self.0.shared.is_closing() {
             return Err(STOPPED.into());
         }
@@ -158,7 +158,7 @@ impl Engine {
     }
 
     fn exchange(&self, name: &str, old: &Slot, new: &Slot) {
-        if let Some(entry) = self.apps().iter_mut().find(|entry| entry.name == name) {
+        if let Some(entry) = self.apps().get_mut(name) {
             entry.beside.retain(|slot| !slot.actor.same_channel(&new.actor));
             for slot in entry.instances.iter_mut().filter(|slot| slot.actor.same_channel(&old.actor)) {
                 entry.beside.push(std::mem::replace(slot, new.clone()));
@@ -169,7 +169,7 @@ impl Engine {
     /// Ends what an earlier supervisor left beside an instance. Of one whose start was told its end is told too.
     pub(super) fn end_beside(&self, name: &str, of: &Slot, what: Beginning, told: bool) {
         let mut apps = self.apps();
-        let Some(entry) = apps.iter_mut().find(|entry| entry.name == name) else { return };
+        let Some(entry) = apps.get_mut(name) else { return };
         let actor = Actor::new(self.0.shared.clone(), entry.cell.clone(), of.pm_id, of.index, Past::default());
         let actor = if told { actor.leaving() } else { actor.on_trial() };
         let slot = self.run_actor(actor, of.pm_id, of.index, what);
@@ -181,7 +181,7 @@ impl Engine {
 
     fn beside(&self, name: &str, pm_id: u32) -> Vec<Slot> {
         let apps = self.apps();
-        let beside = apps.iter().filter(|entry| entry.name == name).flat_map(|entry| &entry.beside);
+        let beside = apps.get(name).into_iter().flat_map(|entry| &entry.beside);
         beside.filter(|slot| slot.pm_id == pm_id).cloned().collect()
     }
 
@@ -192,7 +192,7 @@ impl Engine {
     }
 
     fn put_away(&self, name: &str, slot: &Slot) {
-        if let Some(entry) = self.apps().iter_mut().find(|entry| entry.name == name) {
+        if let Some(entry) = self.apps().get_mut(name) {
             entry.beside.retain(|other| !other.actor.same_channel(&slot.actor));
         }
         let _ = slot.actor.send(Message::End);

@@ -64,17 +64,16 @@ impl Prober {
         loop {
             standing.mark_unchanged();
             let apps = self.board.apps();
-            let is_there =
-                |name: &str, index| apps.iter().any(|app| app.name == name && app.instances.iter().any(|one| one.index == index));
+            let there: HashMap<&str, &App> = apps.iter().map(|app| (app.name.as_str(), app)).collect();
             cared.retain(|(name, index), (_, task)| {
-                let stays = is_there(name, *index);
+                let stays = there.get(name.as_str()).is_some_and(|app| app.instances.iter().any(|one| one.index == *index));
                 if !stays {
                     task.abort();
                     self.show(name, *index, None);
                 }
                 stays
             });
-            self.reports.retain(|name| apps.iter().any(|app| app.name == name));
+            self.reports.retain(|name| there.contains_key(name));
             for app in apps.iter() {
                 // One that is being added has none yet; there are news when it is started.
                 let Some(health) = self.engine.running_spec(&app.name).map(|spec| spec.health.clone()) else { continue };

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::model::{AppSpec, Cause, EventKind, State, Time};
+use app::model::{App, AppSpec, Cause, EventKind, State, Time};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until};
@@ -309,9 +309,8 @@ impl Actor {
     }
 
     fn hear_worker(&mut self, word: ClusterWord) {
-        let apps = self.shared.board.apps();
-        let app = apps.iter().find(|app| app.name == self.cell.name());
-        let siblings: Vec<u32> = app.into_iter().flat_map(|app| &app.instances).filter_map(|one| one.pid).collect();
+        let pids = |app: &App| app.instances.iter().filter_map(|one| one.pid).collect::<Vec<_>>();
+        let siblings = self.shared.board.look(&self.cell.name(), pids).unwrap_or_default();
         if let Some(channel) = &mut self.channel {
             self.cell.primary.hear(&self.marker, word, &siblings, channel);
         }

@@ -1,6 +1,6 @@
 //! With a daemon, in the foreground and in the background.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::common::daemon::runs;
 use crate::common::{Daemon, Ended, Place, qd};
@@ -241,4 +241,20 @@ fn without_any_app() {
     daemon.come_back();
     assert!(daemon.done("ls").contains("no apps"));
     daemon.done("stop all");
+}
+
+#[test]
+fn ten_thousand_that_rest() {
+    let app = |number| json!({ "name": format!("a{number}"), "script": "sleep", "args": "600", "autostart": false });
+    let apps: Vec<Value> = (0..10_000).map(app).collect();
+    let mut daemon = Daemon::serve(&json!({ "apps": apps }).to_string(), 0);
+    let all_rest = |daemon: &Daemon| {
+        let rest = || daemon.done("ls").lines().filter(|line| line.contains("stopped")).count();
+        daemon.until("all are there and rest", || rest() == apps.len());
+    };
+    all_rest(&daemon);
+    daemon.kill();
+    daemon.come_back();
+    all_rest(&daemon);
+    assert!(daemon.events("a9999").iter().all(|event| event["kind"] == "added"), "one that rests has nothing to tell");
 }
