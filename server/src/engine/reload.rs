@@ -20,8 +20,9 @@ use crate::process::{self, Steered};
 const PROOF: Duration = Duration::from_secs(1);
 /// What ends a reload without a fault of anybody.
 const STOPPED: &str = "it was stopped meanwhile";
-/// How long a queue may take to run dry, and how often in a row it has to be found so.
-const DRY: Duration = Duration::from_secs(2);
+/// How long a queue may take to run dry, and how often in a row it has to be found so. On a busy host, one that serves well may stand still for
+/// seconds.
+const DRY: Duration = Duration::from_secs(5);
 const DRY_LOOKS: u32 = 8;
 /// How often it is looked at until then.
 const EVERY: Duration = Duration::from_millis(25);
@@ -133,6 +134,10 @@ impl Engine {
         while steered.is_any() && dry < DRY_LOOKS && begun.elapsed() < DRY {
             sleep(EVERY).await;
             dry = if steered.waiting() == 0 { dry + 1 } else { 0 };
+        }
+        if steered.is_any() && dry < DRY_LOOKS {
+            let waiting = steered.waiting();
+            tracing::warn!(app = %name, pid = before.pid, waiting, "a process that was replaced did not accept its connections in time; those are lost");
         }
         steered
     }

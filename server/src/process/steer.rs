@@ -31,8 +31,10 @@ pub fn steer(new: &[u32], old: &[u32], all: &[u32]) -> Steered {
     for (name, _, socket) in sharing(new) {
         // The kernel appends whoever begins to listen (net/core/sock_reuseport.c, `reuseport_add_sock`).
         let last = groups.get(&name).map_or(0, BTreeMap::len).checked_sub(1);
-        if last.is_some_and(|last| attach(&socket, last).is_ok()) {
-            steered.told.push(socket);
+        match last.map(|last| attach(&socket, last)) {
+            Some(Ok(())) => steered.told.push(socket),
+            Some(Err(error)) => tracing::warn!(%name, %error, "failed to lead connections to a new process; some may be lost"),
+            None => {}
         }
     }
     if !steered.told.is_empty() {

@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::common::daemon::send;
+use crate::common::daemon::kill;
 use crate::common::invariants::{self, PLAIN};
 use crate::common::random::{Random, number};
 use crate::common::{Daemon, Ended, Place, qd};
@@ -70,7 +69,7 @@ fn round(daemon: &mut Daemon, random: &mut Random) -> String {
         4 => {
             let name = random.of(&APPS);
             if let Some(pid) = daemon.one(name)["pid"].as_u64().filter(|pid| *pid > 0) {
-                send(u32::try_from(pid).unwrap(), Signal::KILL);
+                kill(u32::try_from(pid).unwrap());
             }
             format!("kill {name}")
         }
@@ -79,7 +78,7 @@ fn round(daemon: &mut Daemon, random: &mut Random) -> String {
             let pid = daemon.one(name)["pid"].as_u64().filter(|pid| *pid > 0);
             daemon.kill();
             if let Some(pid) = pid {
-                send(u32::try_from(pid).unwrap(), Signal::KILL);
+                kill(u32::try_from(pid).unwrap());
             }
             std::thread::sleep(Duration::from_millis(pause));
             daemon.come_back();

@@ -253,7 +253,8 @@ fn what_shares_its_port_is_replaced_without_a_gap() {
             daemon.done("reload a");
         }
         let (answered, failed) = load.end();
-        assert!(answered > 0 && failed == 0, "{failed} of {} requests failed", answered + failed);
+        let said = || std::fs::read_to_string(daemon.said()).unwrap();
+        assert!(answered > 0 && failed == 0, "{failed} of {} requests failed: {}", answered + failed, said());
         assert!(!old.iter().any(|pid| runs(*pid)));
         let events = daemon.events("a");
         let at = |kind: &str| events.iter().rposition(|event| event["kind"] == kind).unwrap();
