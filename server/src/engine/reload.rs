@@ -135,8 +135,8 @@ impl Engine {
             sleep(EVERY).await;
             dry = if steered.waiting() == 0 { dry + 1 } else { 0 };
         }
-        if steered.is_any() && dry < DRY_LOOKS {
-            let waiting = steered.waiting();
+        let waiting = steered.waiting();
+        if waiting > 0 {
             tracing::warn!(app = %name, pid = before.pid, waiting, "a process that was replaced did not accept its connections in time; those are lost");
         }
         steered
